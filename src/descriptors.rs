@@ -1,4 +1,4 @@
-//! Limits of open files and connections of this process.
+//! The limits on open files and connections of this process.
 
 use rustix::process::{Resource, getrlimit};
 

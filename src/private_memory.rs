@@ -1,4 +1,4 @@
-//! Keeps the memory of the service, which holds keys and tokens, from other programs of the same user.
+//! Protects the memory of the service, which holds keys and tokens, from other programs of the same user.
 
 /// Prevents other programs of the same user from attaching a debugger, and prevents core dumps. Does nothing on other
 /// systems than Linux.

@@ -32,7 +32,8 @@ use crate::config::{
 use crate::exit::{Exit, Failure};
 use crate::runtime::MachinePause;
 
-/// Returns the operating system's random source. A failure of it panics, because no secret can be generated without it.
+/// Returns the operating system's random source. If the source fails, its caller panics, because no secret can be
+/// generated.
 pub(crate) fn entropy() -> Entropy {
     Entropy::new(UnwrapErr(SysRng))
 }

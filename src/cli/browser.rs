@@ -19,8 +19,8 @@ pub(super) fn open(address: &str, environment: &Environment) -> bool {
     commands.any(|command| start(command, page.as_str()))
 }
 
-/// Starts a program with a URL. The command may be the path of a program, or a program with arguments. In these, `%s`
-/// stands for the URL (as in Python's `webbrowser`); without it, the URL is the last argument.
+/// Starts a program with a URL. The command may be the path of a program, or a program with arguments. In the
+/// arguments, `%s` stands for the URL, as in Python's `webbrowser`. Without `%s`, the URL becomes the last argument.
 fn start(command: &str, page: &str) -> bool {
     if spawn(command, &[page.to_owned()]) {
         return true;

@@ -38,7 +38,8 @@ pub(super) enum Question {
 pub(super) async fn run(question: Question, environment: &Environment) -> Result<Exit, Failure> {
     let Question::Check = question;
     let config = ServeConfig::read(environment)?;
-    // Must run before this command reads the log level, whose default differs from that of `serve`.
+    // `settings` must run before `install_log`, which records the default log level of this command instead of that of
+    // `serve`.
     let mut lines = settings(environment, &config.telemetry)?;
     print::install_log(environment)?;
     let service = config.service;
@@ -76,7 +77,8 @@ fn settings(
     environment: &Environment,
     telemetry: &TelemetryConfig,
 ) -> Result<Vec<String>, ConfigError> {
-    // Reading the sections does not read these secrets, so a wrong one would not be found.
+    // `ServeConfig` reads these secrets only when it needs them. Reading them here finds errors, such as a missing
+    // file.
     for name in ["KMS_TOKEN", "KMS_PIN"] {
         environment.secret(name)?;
     }

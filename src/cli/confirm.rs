@@ -13,7 +13,7 @@ pub(super) struct Confirmation {
 }
 
 impl Confirmation {
-    /// Creates a confirmation for a command that has another name for the option.
+    /// Creates a confirmation for a command that declares its own option, such as `--delete-data`.
     pub(super) const fn of(yes: bool) -> Self {
         Self { yes }
     }

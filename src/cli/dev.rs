@@ -48,7 +48,7 @@ const SCOPES: [(&str, &str); 2] = [
 ];
 
 pub(super) async fn run(options: Options, environment: &Environment) -> Result<Exit, Failure> {
-    // `--auto` prints every step. Without it, the log has a line for each event.
+    // `--auto` prints every step itself. Without `--auto`, the log shows what happens.
     let level = if options.auto { "warn" } else { "info" };
     telemetry::install(LogConfig::read(environment, level)?);
     let stop_signal = runtime::stop_signal()?;
@@ -130,7 +130,8 @@ fn config(
     })
 }
 
-/// Returns this address, or the same IP address with port 0 if the port is in use: the system then chooses a free one.
+/// Returns this address if its port is free. Otherwise returns the IP address with port 0, for which the system chooses
+/// a free port.
 fn free(address: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(address) {
         Ok(_) => address,

@@ -182,7 +182,7 @@ mod tests {
                 "{path}: {notes}"
             );
             assert!(notes.contains("Exit codes:\n  0  "), "{path}: {notes}");
-            // An empty meaning: the variable is missing in `VARIABLES` and `FOREIGN`.
+            // A variable that is missing in `VARIABLES` and `FOREIGN` is shown with an empty meaning.
             assert!(!notes.contains(": \n"), "{path}: {notes}");
         });
     }

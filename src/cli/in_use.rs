@@ -1,4 +1,4 @@
-//! Which services use a database.
+//! Finds out which services use a database.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::ReplicaStore;

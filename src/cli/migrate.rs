@@ -86,8 +86,8 @@ pub(super) async fn run(options: Options, environment: &Environment) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Rolls back the newest migration. If that removes the MACs of access keys, first removes the mark on the sealed hash
-/// key that requires MACs. This needs the secret key. With the mark, the next start would require MACs.
+/// Rolls back the newest migration. If the rollback removes the MACs of access keys, first removes the mark on the
+/// sealed hash key. With this mark, the next start would require MACs. Removing the mark needs the secret key.
 async fn down(store: &wiring::Store, environment: &Environment) -> Result<(), Failure> {
     const KEY_MACS: &str = "m0012_key_macs";
     let newest = store.newest_migration().await?;

@@ -26,7 +26,7 @@ pub(super) fn result(line: impl Display) -> Result<(), Failure> {
     }
 }
 
-/// Whether `--quiet` was given. A process runs one command.
+/// Whether `--quiet` was given. A global is enough, because a process runs only one command.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Silences [`tell`] and [`warn`].
@@ -57,7 +57,7 @@ pub(super) fn warn(line: impl Display) {
     tell(format_args!("central-oauth: warning: {line}"));
 }
 
-/// Prints a message that people need. Errors are ignored: standard error may be closed.
+/// Prints a message even if `--quiet` was given. Ignores errors, because standard error may be closed.
 pub(super) fn insist(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -67,7 +67,8 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
     result(printable_json(&text))
 }
 
-/// Escapes deceptive characters in JSON text. Programs read the same values, because only strings can contain them.
+/// Escapes deceptive characters in JSON text. Programs still read the same values, because deceptive characters occur
+/// only in JSON strings.
 pub(super) fn printable_json(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for c in json.chars() {

@@ -17,8 +17,8 @@ pub(super) async fn run(environment: &Environment) -> Result<Exit, Failure> {
     must_exist(&config.url)?;
     let store = wiring::used_store(&config, |_| Ok(())).await?;
     let (store, clock) = wiring::with_clock(store).await?;
-    // Before the first write: a running service of an earlier version needs its schema, and any running service would
-    // send the refresh tokens that this command marks.
+    // Must come before the first write. A running service of an earlier version needs the earlier schema, and any
+    // running service would send the refresh tokens that this command marks as possibly outdated.
     refuse_if_in_use(&store, clock.now()).await?;
     store.migrate_up().await?;
     let doubted = after_restore(&store, clock.as_ref(), &wiring::entropy()).await;

@@ -89,7 +89,8 @@ fn ended(poll: Poll) -> Option<Result<Poll, Failure>> {
     }
 }
 
-/// Shows live progress at a terminal, and one line for each change elsewhere. Dropping it removes the bar.
+/// Shows live progress at a terminal. Without a terminal, prints a line for each change. The bar disappears when this
+/// is dropped.
 struct Progress {
     bar: ProgressBar,
     deadline: Instant,

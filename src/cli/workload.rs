@@ -208,7 +208,7 @@ async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<S
     }
 }
 
-/// Sends one request for a JWT. Returns with the failure whether a retry may succeed.
+/// Sends one request for a JWT. An error also says whether a retry may succeed.
 async fn issued(request: RequestBuilder, bearer: &str) -> Result<String, (Failure, bool)> {
     /// The maximum number of characters of an error that are shown.
     const SHOWN: usize = 200;

@@ -27,8 +27,8 @@ impl<'a> ClientConfig<'a> {
         })
     }
 
-    /// Reads a key, named without the prefix: the access key, which overrides a saved one, the enrolment key or the admin
-    /// key.
+    /// Reads a key by the name of its variable without the prefix: `ACCESS_KEY`, which overrides a saved key,
+    /// `ENROLL_KEY` or `ADMIN_KEY`.
     pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
         let key = bearer(self.environment, name, SHORTEST)?;
         let variable = self.environment.variable_of(name);

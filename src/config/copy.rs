@@ -12,8 +12,8 @@ pub(crate) struct CopyConfig {
 }
 
 impl CopyConfig {
-    /// By default, the source is the file that the service has used, and the destination is the URL that now overrides
-    /// the file. A URL may contain a password, which the variable keeps off the command line.
+    /// Reads the settings. The default source is the SQLite file in `DB_PATH`. The default destination is the URL in
+    /// `DATABASE_URL`, so that a password in the URL does not appear on the command line.
     pub(crate) fn read(
         environment: &Environment,
         from: Option<&str>,

@@ -36,7 +36,7 @@ const LONGEST_FILE: u64 = 64 * 1024;
 pub(crate) struct Environment {
     ours: Vec<(String, SecretString)>,
     others: HashMap<OsString, OsString>,
-    /// The full names of the variables that settings name.
+    /// The full names of the variables that other settings name, such as `client_secret_env`.
     named: Arc<Mutex<BTreeSet<String>>>,
     /// The effective values of the variables that were read, by name without the prefix. Secrets are hidden.
     effective: Arc<Mutex<BTreeMap<String, String>>>,
@@ -46,7 +46,8 @@ impl Environment {
     /// The prefix of our variables.
     pub(crate) const PREFIX: &'static str = "CENTRAL_OAUTH_";
 
-    /// Reads the environment. An empty value counts as unset, because compose files write it.
+    /// Reads the environment. An empty value counts as unset, because compose files pass empty values for unset
+    /// variables.
     ///
     /// # Errors
     /// If one of our variables is not UTF-8.
@@ -104,7 +105,7 @@ impl Environment {
         Ok(secret.map(without_end))
     }
 
-    /// Returns the full name of the variable that provides a secret: its own or the `_FILE` variable.
+    /// Returns the full name of the variable that provides a secret, with or without the suffix `_FILE`.
     pub(crate) fn variable_of(&self, secret: &str) -> String {
         let name = format!("{}{secret}", Self::PREFIX);
         match self.ours(&name) {
@@ -141,7 +142,8 @@ impl Environment {
         text
     }
 
-    /// Records the effective value of a variable if this value may differ from the text, as a default does.
+    /// Records the effective value of a variable, for values that may differ from the text of the variable, such as
+    /// defaults.
     pub(super) fn note(&self, name: &str, value: impl Display) {
         lock(&self.effective).insert(name.to_owned(), value.to_string());
     }

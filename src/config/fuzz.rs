@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use super::*;
 
-/// Cannot be parsed as the scheme of a URL, because errors may name schemes.
+/// The value that no error may contain. It cannot be parsed as the scheme of a URL, because errors may name schemes.
 const SECRET: &str = "s3cr3t_x";
 const PIECES: [&str; 32] = [
     SECRET,

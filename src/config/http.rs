@@ -146,7 +146,7 @@ fn listed(text: &str) -> impl Iterator<Item = &str> {
         .filter(|text| !text.is_empty())
 }
 
-/// Rejects a pattern, which would never match.
+/// Parses a host. Rejects a pattern, because a pattern would never match.
 fn host(text: &str) -> Result<Host, ConfigError> {
     let is_name = |name: &str| {
         let is_known = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);

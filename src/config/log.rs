@@ -54,7 +54,7 @@ fn filter(text: &str) -> Result<Targets, ConfigError> {
 }
 
 /// Whether a directive would not filter as intended. A single unknown word would count as the name of a module, and
-/// silence all others. Spans cannot be selected. No module has the name of the program, which contains a hyphen.
+/// silence all other modules. Spans cannot be selected. No module has the name of the program, which contains a hyphen.
 fn is_misleading(directive: &str) -> bool {
     let is_word = directive
         .chars()
@@ -81,7 +81,7 @@ mod tests {
         ] {
             assert!(filter(wrong).is_err(), "{wrong}");
         }
-        // OpenTelemetry names its events after its packages.
+        // OpenTelemetry uses package names as targets, so a target with a hyphen is allowed if it has a level.
         for good in [
             "info",
             "info,central_oauth=debug",

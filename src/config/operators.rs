@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::bearer::{bearer, is_bearer};
 use super::{ConfigError, Environment, toml_file};
 
-/// The length of 64 random bits in hexadecimal.
+/// The minimum length of a key. 64 random bits in hexadecimal have this length.
 const SHORTEST_KEY: usize = 16;
 const FILE: &str = "OPERATOR_KEYS";
 const GUESSABLE: &str = "has fewer than 16 characters and could be guessed; make a key, for example with `openssl rand -hex 32`";

@@ -11,7 +11,7 @@ use super::{ConfigError, Environment, KmsConfig};
 
 const CURRENT: &str = "SECRET_KEY";
 const PREVIOUS: &str = "PREVIOUS_SECRET_KEYS";
-/// Timeout of [`WrappedKeys::preview`]. Getting AWS credentials may take an additional request.
+/// Timeout of [`WrappedKeys::preview`]. It includes the additional request that AWS credentials may need.
 const PREVIEW_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The keys that encrypt and decrypt stored values.
@@ -95,7 +95,7 @@ impl WrappedKeys {
         self.previous.len()
     }
 
-    /// Returns the key management service of the current key.
+    /// Returns the key management service that has wrapped the current key; `None` if the key is in plain text.
     pub(crate) fn kms(&self) -> Option<&KmsConfig> {
         let is_wrapped = matches!(self.current, ConfiguredKey::Wrapped(_));
         self.kms.as_ref().filter(|_| is_wrapped)

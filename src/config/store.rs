@@ -90,7 +90,7 @@ impl StoreConfig {
             None => (String::new(), url.to_string()),
         };
         environment.note("DB_PATH", file);
-        // Contains neither user nor password.
+        // `server` contains neither user nor password.
         environment.note("DATABASE_URL", server);
         Ok(Self {
             url,
@@ -102,8 +102,7 @@ impl StoreConfig {
     /// Rejects a database file that every user of the machine may read or write, a file that is mounted without its
     /// folder, and anything but a regular file. A new file is created private.
     ///
-    /// # Errors
-    /// The file and the remedy.
+    /// # Errors Names the file and the remedy.
     pub(crate) fn refuse_unsafe_file(&self) -> Result<(), ConfigError> {
         const BY_OTHERS: u32 = 0o006;
         let Some(path) = self.url.path() else {
@@ -193,7 +192,8 @@ fn file_system<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
         let is_around = Path::new(&folder).starts_with(point);
         is_around.then_some((point.len(), kind))
     });
-    // The last of several mounts at one place hides the others.
+    // If several mounts have the same mount point, the last one hides the others. `max_by_key` returns the last
+    // maximum.
     let innermost = around.max_by_key(|(length, _)| *length);
     innermost.map(|(_, kind)| kind)
 }

@@ -69,8 +69,8 @@ impl TelemetryConfig {
 
 const ATTRIBUTES: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
-/// Returns the percent-decoded resource attributes. Returns `None` if one is malformed: then the specification discards
-/// all of them.
+/// Returns the percent-decoded resource attributes. Returns `None` if one attribute is malformed, because the
+/// specification then discards all attributes.
 fn attributes(environment: &Environment) -> Option<Vec<(String, String)>> {
     let text = environment.other(ATTRIBUTES).unwrap_or_default();
     let pairs = text.split_terminator(',').map(|pair| {

@@ -14,7 +14,7 @@ use url::Url;
 use super::environment::read_secret;
 use super::{ConfigError, Environment, toml_file};
 
-/// The receivers, and the events that each gets.
+/// The receivers, and the events that each receiver gets.
 pub(crate) struct WebhookConfig {
     pub(crate) receivers: Vec<WebhookReceiver>,
     pub(crate) subscriptions: Vec<Subscription>,
@@ -89,7 +89,7 @@ impl File {
 }
 
 impl Table {
-    /// Returns the secrets, which spaces or line ends separate. Only one key may configure them.
+    /// Returns the secrets, which are separated by white space. Only one of `secret` and `secret_file` may be set.
     fn secrets(&self) -> Result<Vec<WebhookSecret>, String> {
         let text = match (&self.secret, &self.secret_file) {
             (Some(secret), None) => secret.clone(),

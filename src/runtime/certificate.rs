@@ -16,7 +16,7 @@ use super::{Stop, wait_for_stop};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often a warning about the dates of the certificate is repeated.
 const WARN_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// Failures per log line.
+/// How many failures in a row get one log line.
 const FAILURES_PER_LINE: u32 = 60;
 
 /// Loads a replaced certificate within seconds, until told to stop. If the new certificate cannot be used, logs an
@@ -54,7 +54,7 @@ pub(crate) async fn follow_certificate(
             }
             Err(failed) => match failed.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
-                // The runtime is ending.
+                // The task was cancelled, because the runtime is shutting down.
                 Err(_) => return,
             },
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use central_oauth_domain::ports::Clock;
 use tokio::time::{Instant, timeout};
 
-/// After a suspension, an expired timeout is noticed at most this late.
+/// The maximum delay with which an expired timeout is noticed after a suspension.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A running timeout.

@@ -1,4 +1,5 @@
-//! Shared background tasks, called flights: one per key, such as an account id. Callers with one key share a flight.
+//! Shared background tasks, called flights: one per key, such as an account id. Callers with the same key share a
+//! flight.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -35,7 +36,7 @@ impl<K: Key, S: State> Default for Flights<K, S> {
     }
 }
 
-/// The end of a flight.
+/// A handle for waiting until a flight has ended.
 #[derive(Clone)]
 pub(super) struct Landed(watch::Receiver<()>);
 

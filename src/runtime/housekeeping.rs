@@ -13,7 +13,7 @@ use super::{Stop, pause};
 const BATCH: u64 = 100;
 /// How long the start and the stop of the service wait for a check-in or check-out of this replica.
 const CHECK_IN_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a purge keeps the other housekeeping waiting.
+/// How long a purge may delay the other housekeeping.
 const PURGE_FOR: Duration = Duration::from_secs(10);
 /// How often links, revocations and other rows that have ended are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);

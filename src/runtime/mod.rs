@@ -62,9 +62,9 @@ async fn pause(length: Duration, stop: &mut Stop) {
     let _ = timeout(length, stop.changed()).await;
 }
 
-/// Tries to record a result, up to `tries` times, while `may_retry` returns `true` for the error. The second argument of
-/// `may_retry` says whether to log this failure. Attempts begin [`STORE_PAUSE`] apart; one that took longer is repeated at
-/// once.
+/// Tries to record a result, up to `tries` times, while `may_retry` returns `true` for the error. The second argument
+/// of `may_retry` says whether to log this failure. Attempts begin [`STORE_PAUSE`] apart. An attempt that took longer
+/// is repeated at once.
 async fn record_repeatedly<T, F: Future<Output = Result<T, StoreError>>>(
     tries: u32,
     record: impl Fn() -> F,

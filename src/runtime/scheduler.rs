@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{STORE_PAUSE, Stop};
 
-/// The store is asked for due work at least this often, because another process may have added some.
+/// The store is asked for due work at least this often, because another process may have added work.
 const LONGEST_IDLE: Duration = Duration::from_secs(1);
 /// The pause when something is due and cannot be claimed, because another process is about to claim it.
 const OTHERS_ARE_FASTER: Duration = Duration::from_millis(100);
@@ -104,7 +104,7 @@ impl WorkScheduler {
         }
     }
 
-    /// Returns how long nothing may be claimed yet; `None` if claiming is not paused.
+    /// Returns how long claiming stays paused; `None` if claiming is not paused.
     pub(super) fn held_back(&self) -> Option<Duration> {
         let until = (*lock(&self.hold_until))?;
         let pause = until.saturating_duration_since(Instant::now());
@@ -135,8 +135,8 @@ impl WorkScheduler {
         let (leases, mut pause) = self.claim_due(work, busy, room, expects_more).await;
         let was_full = leases.len() as u64 >= room;
         for lease in leases {
-            // Acquired here, so that the next claim counts this permit as used. Work on demand may have acquired the
-            // last one.
+            // The permit is acquired here and not in the task, so that the next claim counts the permit as used. This
+            // may fail, because work on demand may have acquired the last permit.
             let permit = self.permits_at(W::provider(&lease)).try_acquire_owned();
             if !permit.is_ok_and(|permit| work.start(&lease, permit)) {
                 work.give_back(&lease).await;

@@ -48,7 +48,8 @@ pub(super) fn service_started(
         .with("audit_retention", config.audit.retention.as_secs())
 }
 
-/// Joins as many names as fit into one value of an audit entry. The entry also contains the number of providers.
+/// Joins as many names as fit into one value of an audit entry. Readers notice omitted names, because the entry also
+/// contains the number of providers.
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     for name in names {

@@ -205,7 +205,7 @@ impl Service {
     pub(crate) async fn stop(self) -> Result<Exit, Failure> {
         tracing::info!("stopping");
         self.stop.send_replace(true);
-        // All concurrently, so that a stop takes one grace period instead of three.
+        // All parts end concurrently, so that a stop takes one grace period instead of three.
         let refreshing = async {
             let scheduled = self.scheduler.await;
             let saved = self.refreshes.finish(self.grace).await;
@@ -225,7 +225,7 @@ impl Service {
             refreshing,
             revoking
         );
-        // Not earlier, because the parts above record entries until they end.
+        // The last entries are stored only now, because the parts above record entries until they end.
         runtime::store_last_audit_entries(&self.audit).await;
         self.watching.stop().await;
         self.others_ended.send_replace(true);

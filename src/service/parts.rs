@@ -12,7 +12,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Parts run until `stop`. The returned receiver gets the name of each part that has ended.
+    /// Creates a starter of parts that run until `stop`. The returned receiver gets the name of each part that has
+    /// ended.
     pub(super) fn new(stop: Stop) -> (Self, mpsc::UnboundedReceiver<&'static str>) {
         let (ended, receiver) = mpsc::unbounded_channel();
         (Self { stop, ended }, receiver)

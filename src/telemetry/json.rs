@@ -74,7 +74,7 @@ fn now() -> String {
     text
 }
 
-/// Fields with unique names. Every request creates some, and a list is faster than a map for so few.
+/// Fields with unique names. A list is faster than a map for the few fields of a request or event.
 #[derive(Default)]
 struct Fields(Vec<(&'static str, Value)>);
 

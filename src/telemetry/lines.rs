@@ -72,7 +72,7 @@ pub(crate) fn write(line: Vec<u8>) {
     }
 }
 
-/// A failure to write to stderr cannot be reported.
+/// Writes a line to stderr. Ignores errors, because there is no place to report them.
 fn write_now(line: &[u8]) {
     let _ = io::stderr().lock().write_all(line);
 }

@@ -32,7 +32,7 @@ pub(crate) fn install_telling(config: LogConfig, telemetry: &Telemetry) {
         LogFormat::Json => JsonLines.boxed(),
         LogFormat::Text => {
             let lines = fmt::layer().with_writer(|| Lines);
-            // At a terminal, the library decides: NO_COLOR forbids colours.
+            // At a terminal, the library decides about colours: `NO_COLOR` turns them off.
             let lines = match io::stderr().is_terminal() {
                 true => lines,
                 false => lines.with_ansi(false),

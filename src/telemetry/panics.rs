@@ -31,7 +31,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     let is_there = backtrace.status() == BacktraceStatus::Captured;
     let backtrace = is_there.then(|| backtrace.to_string());
     tracing::error!(error, location, backtrace, "panicked");
-    // A panic of the main thread ends the process.
+    // Waits until the line is written, because a panic of the main thread ends the process.
     lines::flush();
 }
 

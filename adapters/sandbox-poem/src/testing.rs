@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::app::{self, App, Endpoints};
 use crate::options::SandboxOptions;
 
-/// Needs form-encoding in a Basic header.
+/// The client secret. Each character but the first must be form-encoded in a Basic header.
 pub(crate) const SECRET: &str = "s:+%&/";
 /// `sandbox:` and the secret, encoded as RFC 6749 section 2.3.1 demands.
 pub(crate) const BASIC: &str = "Basic c2FuZGJveDpzJTNBJTJCJTI1JTI2JTJG";
@@ -58,7 +58,7 @@ impl<E: Endpoint> Bench<E> {
         json(request.send().await).await
     }
 
-    /// Starts a flow: its device code and its user code.
+    /// Starts a flow. Returns its device code and its user code.
     pub(crate) async fn start(&self) -> (String, String) {
         let (status, body) = self.post("/device_authorization", &[]).await;
         assert_eq!(status, 200, "{body}");

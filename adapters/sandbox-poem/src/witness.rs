@@ -6,11 +6,11 @@ use crate::model::{Issued, RefreshRefusal};
 
 /// Watches the token endpoint. The calls come in the order in which the requests were decided.
 pub trait Witness: Send + Sync {
-    /// A device code was redeemed, which starts a token family. `person` is the `sub`. `family` is the name of the
-    /// family; each of its refresh tokens contains it.
+    /// Called when a client has redeemed a device code, which starts a token family. `person` is the `sub`. `family` is
+    /// the name of the family, which each of its refresh tokens contains.
     fn started(&self, family: &str, person: String, issued: &Issued);
 
-    /// A request used a refresh token, with this outcome.
+    /// Called when a request has used a refresh token.
     fn presented(
         &self,
         request: &Request,

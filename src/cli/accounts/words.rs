@@ -33,7 +33,7 @@ pub(super) fn row(account: &AccountDetails, now: Option<OffsetDateTime>) -> [Str
     ]
 }
 
-/// Says how to consent again with a key that is saved here.
+/// Says how to consent again with a key that is saved on this machine.
 pub(super) fn relink(target: &str) -> String {
     format!("consent again with `central-oauth link --relink{target}`")
 }
@@ -44,7 +44,7 @@ pub(super) fn relink_elsewhere() -> String {
     format!("{here} on the machine that has its access key")
 }
 
-/// Says what is wrong with an account and what helps. `None` if it is active without a warning.
+/// Says what is wrong with an account and what helps. Returns `None` for an active account without a warning.
 pub(super) fn advice(
     account: &AccountDetails,
     relink: &str,

@@ -130,7 +130,7 @@ pub(crate) struct Token {
     pub(crate) warning: Option<ErrorDetail>,
 }
 
-/// One page of a list. Items stay unparsed, because `--json` prints all their members.
+/// One page of a list. Items stay unparsed, because `--json` prints every field of an item.
 #[derive(Deserialize)]
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,

@@ -80,7 +80,7 @@ impl Client {
         Self { is_default, ..self }
     }
 
-    /// Returns a client that sends this key. Warns once if others can read it on its way.
+    /// Returns a client that sends this key. Warns once if others in the network can read the key.
     pub(super) fn with(self, key: AccessKey, origin: Origin) -> Self {
         static WARNED: Once = Once::new();
         if unreachable::is_exposed(&self.server) {
@@ -97,7 +97,8 @@ impl Client {
         }
     }
 
-    /// Builds a request. The URL keeps the path of the server, because the service may share its host with others.
+    /// Builds a request. The URL keeps the path of the server, because the service may share its host with other
+    /// services.
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let mut url = self.server.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
@@ -180,7 +181,7 @@ fn no_client(error: &reqwest::Error) -> Failure {
     Failure::new(Exit::Other, message)
 }
 
-/// Returns the innermost cause, because the outer ones do not contain details such as "connection refused".
+/// Returns the innermost cause of an error, because only this cause contains details such as "connection refused".
 pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
     while let Some(deeper) = cause.source() {

@@ -79,7 +79,7 @@ impl Problem {
         }
     }
 
-    /// Contains the server and its problem. Also names the key if the key causes the problem.
+    /// Returns a message with the server and its problem. If the key is the cause, the message also names the key.
     fn message(&self) -> String {
         let (server, detail, code) = (&self.server, &self.detail, &self.code);
         match &self.bearer {

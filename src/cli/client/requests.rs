@@ -52,7 +52,7 @@ impl Client {
         self.answer(request.json(&confirmation)).await
     }
 
-    /// Returns the response to `GET /v1/token`: the members that commands use, and the complete JSON.
+    /// Returns the response to `GET /v1/token`: the fields that commands use, and the complete JSON.
     pub(crate) async fn token(&self, min_ttl: u64) -> Result<(Token, Value), Refused> {
         let request = self.request(Method::GET, "/v1/token");
         let complete: Value = self.answer(request.query(&[("min_ttl", min_ttl)])).await?;

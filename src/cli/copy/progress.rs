@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use crate::cli::print::tell;
 
-/// Shows a bar at a terminal, and a line every few seconds elsewhere. Dropping it removes the bar.
+/// Shows a bar at a terminal. Without a terminal, prints a line every few seconds. The bar disappears when this is
+/// dropped.
 pub(super) struct Progress {
     bar: ProgressBar,
     phase: &'static str,

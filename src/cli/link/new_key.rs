@@ -100,8 +100,8 @@ fn enrolling(
     Ok(client)
 }
 
-/// Whether the key of an interrupted link may serve these options. If they ask for a role, an expiry, labels or a return
-/// code, only a new link is sure to have it.
+/// Whether these options allow the key of an interrupted link. A role, an expiry, labels or a return code need a new
+/// link, because the interrupted link may have been requested without them.
 const fn may_adopt(options: &Options) -> bool {
     let asks_for_more = options.role.is_some()
         || options.key_expires_at.is_some()
@@ -195,7 +195,7 @@ const OF_ACCOUNTS: [&str; 4] = [
     "provider_error",
 ];
 
-/// Prevents the accidental loss of a key that still works, or may still work.
+/// Fails if the saved key still works, or may still work, because a new key would replace it.
 async fn refuse_if_it_works(kept: &Profile, holds: &str) -> Result<(), Failure> {
     const CHOICE: &str = "use --profile to save another key beside it, or --force to replace it";
     let message = match Client::of(kept)?.token(0).await {

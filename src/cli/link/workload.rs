@@ -9,7 +9,7 @@ use crate::cli::client::Refused;
 use crate::cli::wait::wait_by;
 use crate::config::{ClientConfig, Environment};
 
-/// Saves no key: later jobs authenticate with their own JWTs.
+/// Links an account. Saves no key, because later jobs authenticate with their own JWTs.
 pub(super) async fn link(
     options: &Options,
     config: &ClientConfig<'_>,

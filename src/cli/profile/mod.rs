@@ -61,12 +61,12 @@ pub(super) struct Profile {
     pub(super) hosts: Vec<String>,
 }
 
-/// Where a key came from, for messages.
+/// The source of a key, for messages.
 #[derive(Clone)]
 pub(super) enum Origin {
     /// The environment variable with this name.
     Variable(String),
-    /// The platform of a workload, by the source of its JWT.
+    /// The platform of a workload. Names the source of the JWT.
     Platform(&'static str),
     File(PathBuf),
 }

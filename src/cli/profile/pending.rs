@@ -104,7 +104,7 @@ impl Reserved {
         let mut tries_left = Self::MOST_TRIES;
         loop {
             let file = File::create(&path).map_err(cannot)?;
-            // Some network file systems have no locks.
+            // Other errors are ignored, because some network file systems have no locks.
             if let Err(TryLockError::WouldBlock) = file.try_lock() {
                 let message = format!(
                     "another `central-oauth link` or `logout` is about to change {}: let it finish, or choose another \

@@ -122,7 +122,7 @@ async fn print(
     Ok(Exit::Done)
 }
 
-/// Requests the token. Prints a warning of the service. Also returns the complete response.
+/// Requests a token. Returns the token and the complete response. Prints the warning in the response, if there is one.
 pub(super) async fn fetch(profile: &Profile, min_ttl: u64) -> Result<(Token, Value), Failure> {
     let (token, complete) = Client::of(profile)?.token(min_ttl).await?;
     // RFC 6749, appendix A.12. A line feed would let the token add headers or attributes of its own.

@@ -54,7 +54,8 @@ impl ProviderConfig {
         Ok(config)
     }
 
-    /// Returns a warning if there is no provider, and one for each provider that has the client of an earlier one.
+    /// Returns a warning if there is no provider, and a warning for each provider that has the same client as an
+    /// earlier provider.
     pub(crate) fn warnings(&self) -> Vec<String> {
         if self.providers.is_empty() {
             return vec!["no provider is configured: nobody can link an account".to_owned()];

@@ -189,7 +189,8 @@ impl Inner {
                 Ok(Claim::Settled) => return,
                 Err(error) => {
                     self.scheduler.note(&error);
-                    // The store has logged the damaged row, and callers may ask for it again and again.
+                    // A damaged row is not logged here: the store has logged the row, and repeated requests would fill
+                    // the log.
                     if !matches!(error, StoreError::Corrupt(_)) {
                         let error = &error as &dyn Error;
                         tracing::error!(error, "a refresh could not be claimed");

@@ -1,4 +1,4 @@
-//! A certificate authority and a server's certificate, made afresh.
+//! Creates a certificate authority and the certificate of a server.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,8 @@ extendedKeyUsage = serverAuth
 subjectAltName = DNS:localhost, IP:127.0.0.1
 ";
 
-/// Makes `ca.crt`, `server.crt` and `server.key` in a folder, owned by an account; the server has to own its key.
+/// Creates `ca.crt`, `server.crt` and `server.key` in `folder`. They belong to `account`, because a server must own its
+/// key.
 pub(crate) fn make(folder: &Path, account: Account) {
     write(&folder.join("openssl.cnf"), CONFIG);
     let in_folder = |name: &str| folder.join(name);
@@ -37,7 +38,7 @@ pub(crate) fn make(folder: &Path, account: Account) {
     request(account, folder, "server", &[], &signer);
 }
 
-/// The file of the authority.
+/// Returns the path of the authority's certificate.
 pub(crate) fn ca_file(folder: &Path) -> PathBuf {
     folder.join("ca.crt")
 }

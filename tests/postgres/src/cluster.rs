@@ -1,4 +1,4 @@
-//! A `PostgreSQL` server of the tests' own.
+//! A `PostgreSQL` server that tests start for themselves.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use crate::waiting::{accepts, free_port, random, tail};
 pub enum Tls {
     /// TLS is off.
     Off,
-    /// TLS is on, if the client asks for it.
+    /// The client decides whether to use TLS.
     Offered,
     /// TLS is required.
     Required,
@@ -27,23 +27,23 @@ pub enum Tls {
 /// A database that nobody has used before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Database {
-    /// Its URL, as in [`Cluster::url`].
+    /// The URL of the database, as in [`Cluster::url`].
     pub url: String,
-    /// Its name.
+    /// The name of the database.
     pub name: String,
 }
 
-/// A database of a role without other rights, as operators have it.
+/// A database that belongs to a role without other rights, as the documentation recommends to operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedDatabase {
-    /// Its URL for its owner: `postgres://owner:password@127.0.0.1:PORT/db`.
+    /// The URL with which the owner connects: `postgres://owner:password@127.0.0.1:PORT/db`.
     pub url: String,
     name: String,
     owner: String,
 }
 
-/// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. It is deleted with this
-/// handle, and when the test process ends in any way.
+/// A running `PostgreSQL` server with the databases `postgres`, `template0` and `template1`. The server and its data
+/// are deleted when this handle is dropped, and when the test process ends in any way.
 #[derive(Debug)]
 pub struct Cluster {
     server: Mutex<Supervisor>,
@@ -55,18 +55,18 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one without TLS; on return it accepts connections.
+    /// Starts a cluster without TLS. Returns when the server accepts connections.
     ///
     /// # Panics
     ///
-    /// When it does not start, with the last lines of its log; when a program is missing.
+    /// If the server does not start; the message contains the last lines of its log. If a program is missing.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(Tls::Off)
     }
 
-    /// Starts one; on return it accepts connections. With TLS, its certificate is for `localhost` and 127.0.0.1, signed
-    /// by [`Cluster::ca_file`].
+    /// Starts a cluster. Returns when the server accepts connections. With TLS, the certificate of the server names
+    /// `localhost` and 127.0.0.1 and is signed by [`Cluster::ca_file`].
     ///
     /// # Panics
     ///
@@ -76,8 +76,8 @@ impl Cluster {
         Self::start_within(Reach { tls, also: None })
     }
 
-    /// Starts one without TLS that listens at an address besides the loopback, too, for clients in the same network: in
-    /// a network namespace, say. Its URLs name the loopback all the same.
+    /// Starts a cluster without TLS that listens on loopback and on `address`, for clients in the same network, such as
+    /// those in a network namespace. [`Cluster::url`] still returns a URL with the loopback address.
     ///
     /// # Panics
     ///
@@ -90,7 +90,8 @@ impl Cluster {
         })
     }
 
-    /// Starts one without TLS whose server has these variables in its environment, given its data folder.
+    /// Starts a cluster without TLS. `environment` gets the path of the data folder and returns additional environment
+    /// variables for the server.
     ///
     /// # Panics
     ///
@@ -127,7 +128,8 @@ impl Cluster {
         let (temporary, account) = unprivileged_folder();
         let folder = temporary.path().to_owned();
         let port = free_port();
-        // Replaces itself with the server, after the supervisor's shell has set the variables.
+        // `env` sets the variables and then execs the server. (The supervisor uses only the program and the arguments
+        // of this `Command`, not its environment.)
         let mut command = account.command("env");
         let variables = environment(&folder.join("data"));
         command.args(
@@ -157,8 +159,8 @@ impl Cluster {
         cluster
     }
 
-    /// The one for the whole test process, started when first asked for, without TLS. Tests that stop it or cut
-    /// connections had better have one of their own.
+    /// Returns the cluster that all tests of this process share. The first call starts it, without TLS. A test that
+    /// stops the server or cuts connections should start a cluster of its own.
     ///
     /// # Panics
     ///
@@ -168,11 +170,11 @@ impl Cluster {
         SHARED.get_or_init(Self::start)
     }
 
-    /// Makes an empty database.
+    /// Creates an empty database.
     ///
     /// # Panics
     ///
-    /// When the server does not run or refuses.
+    /// If the server does not run or rejects the statement.
     pub fn create_database(&self) -> Database {
         let number = self.created.fetch_add(1, Ordering::Relaxed) + 1;
         let name = format!("test_{number}");
@@ -182,7 +184,8 @@ impl Cluster {
         Database { url, name }
     }
 
-    /// Makes an empty database of a new role that may do nothing else, as the documentation says.
+    /// Creates a role without other rights and an empty database that belongs to the role, as the documentation
+    /// recommends.
     ///
     /// # Panics
     ///
@@ -212,35 +215,36 @@ impl Cluster {
         }
     }
 
-    /// The URL of a database, with the superuser and its password: `postgres://user:password@127.0.0.1:PORT/db`.
+    /// Returns the URL of a database, with the superuser and its password:
+    /// `postgres://user:password@127.0.0.1:PORT/db`.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         url(USER, &self.password, self.port(), database)
     }
 
-    /// Runs SQL as the superuser, over the socket; the rows, a line each, the columns with `|` between them. Several
+    /// Runs SQL as the superuser, over the Unix socket. Returns one line per row, with `|` between the columns. Several
     /// statements are one transaction.
     ///
     /// # Panics
     ///
-    /// When the server does not run or a statement fails, with what the server said.
+    /// If the server does not run or a statement fails. The message contains the error of the server.
     pub fn execute(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client("psql", database);
         run(psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-c", sql]))
     }
 
-    /// Backs a database up into a file as its owner, as the documentation says.
+    /// Backs up a database into a file, with the owner's login, as the documentation recommends.
     ///
     /// # Panics
     ///
-    /// When the server does not run or a program fails, with what it said.
+    /// If the server does not run or `pg_dump` or `pg_restore` fails. The message contains the output of the program.
     pub fn back_up(&self, database: &OwnedDatabase, file: &Path) {
         let mut dump = self.owner("pg_dump", database);
         dump.arg("--format=custom").arg("--file").arg(file);
         run(dump.arg(&database.name));
     }
 
-    /// Puts a backup into a new database of the same owner, as the documentation says.
+    /// Restores a backup into a new database of the same owner, as the documentation recommends.
     ///
     /// # Panics
     ///
@@ -253,7 +257,7 @@ impl Cluster {
         restored
     }
 
-    /// A program that connects as the owner of a database, with the password in its environment.
+    /// Returns a command that connects as the owner of a database, with the password in an environment variable.
     fn owner(&self, program: &str, database: &OwnedDatabase) -> Command {
         let mut client = Command::new(postgres_program(program));
         client.env("PGPASSWORD", &self.password);
@@ -262,7 +266,7 @@ impl Cluster {
         client
     }
 
-    /// A program that connects to a database over the socket, as the superuser.
+    /// Returns a command that connects to a database as the superuser, over the Unix socket.
     pub(crate) fn client(&self, program: &str, database: &str) -> Command {
         let mut client = Command::new(postgres_program(program));
         client.arg("-h").arg(&self.folder);
@@ -270,7 +274,7 @@ impl Cluster {
         client
     }
 
-    /// Ends all clients' connections to one database; on return they are gone.
+    /// Ends all client connections to one database. Returns when they have ended.
     ///
     /// # Panics
     ///
@@ -286,44 +290,46 @@ impl Cluster {
         );
     }
 
-    /// Stops the server as its operator does who waits for nobody (fast: open transactions are rolled back, connections
-    /// are cut), and starts it at the same port.
+    /// Stops the server in fast mode, which rolls back open transactions and cuts connections. Starts it again at the
+    /// same port.
     ///
     /// # Panics
     ///
-    /// When it does not run, stop or start.
+    /// If the server does not run, stop or start.
     pub fn restart(&self) {
         self.lock().stop(FAST);
         self.start_again();
     }
 
-    /// Ends the server without any tidying up (immediate), as when it crashes; on return all its processes are gone.
+    /// Stops the server in immediate mode, without cleanup, like a crash. Returns when all processes of the server have
+    /// ended.
     ///
     /// # Panics
     ///
-    /// When it does not run.
+    /// If the server does not run.
     pub fn kill(&self) {
         self.lock().stop(IMMEDIATE);
     }
 
-    /// Starts the server after [`Cluster::kill`], at the same port; on return it has recovered and accepts connections.
+    /// Starts the server at the same port, for example after [`Cluster::kill`]. Returns when the server has recovered
+    /// and accepts connections.
     ///
     /// # Panics
     ///
-    /// When it runs already or does not start.
+    /// If the server runs already or does not start.
     pub fn start_again(&self) {
         let file = self.folder.join("data/postmaster.pid");
         self.lock()
             .start(|id| says_ready(&file, id) && accepts(self.port()));
     }
 
-    /// Its port, which stays the same unless it takes over another one's.
+    /// Returns the port of the server. Only [`Cluster::take_over`] changes the port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port.load(Ordering::SeqCst)
     }
 
-    /// Stops the server (fast) and starts it at another port.
+    /// Stops the server in fast mode and starts it at another port.
     pub(crate) fn move_to(&self, port: u16) {
         self.lock().stop(FAST);
         settings::set_port(&self.folder, port);
@@ -331,31 +337,33 @@ impl Cluster {
         self.start_again();
     }
 
-    /// The name of the superuser in its URLs.
+    /// Returns the name of the superuser, as in [`Cluster::url`].
     #[must_use]
     pub fn user(&self) -> &str {
         USER
     }
 
-    /// The superuser's password.
+    /// Returns the password of the superuser.
     #[must_use]
     pub fn password(&self) -> &str {
         &self.password
     }
 
-    /// The certificate, in PEM, of the authority that signed the server's. There is none where TLS is off.
+    /// Returns the path of the certificate (PEM) of the authority that signed the server's certificate. The file does
+    /// not exist if TLS is off.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         certificates::ca_file(&self.folder)
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of the server's log.
     #[must_use]
     pub fn log_tail(&self) -> String {
         tail(&self.lock().log())
     }
 
-    /// A test that fails while it holds the lock leaves no inconsistent state.
+    /// Locks the supervisor, also after a panic: a test that panics while it holds the lock leaves no inconsistent
+    /// state.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Supervisor> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -371,15 +379,16 @@ fn fill(folder: &Path, account: Account, password: &str, reach: Reach) {
     }
 }
 
-/// The first line of the file is the server's process id, the eighth its state. The file of a crashed server may still
-/// be there.
+/// Whether `postmaster.pid` says that the server with this process id is ready. The first line of the file is the
+/// process id, and the eighth line is the state. The id must match, because a crashed server may have left its file
+/// behind.
 fn says_ready(file: &Path, id: u32) -> bool {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut lines = text.lines().map(str::trim);
     lines.next() == Some(&id.to_string()) && lines.nth(6) == Some("ready")
 }
 
-/// A URL that `PostgreSQL` clients understand.
+/// Returns a URL that `PostgreSQL` clients understand.
 pub(crate) fn url(user: &str, password: &str, port: u16, database: &str) -> String {
     format!("postgres://{user}:{password}@127.0.0.1:{port}/{database}")
 }

@@ -1,4 +1,4 @@
-//! `HAProxy`, with a configuration of the test's.
+//! `HAProxy`, with a configuration that the test provides.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use crate::settings::write;
 use crate::supervisor::{Plan, Supervisor};
 use crate::waiting::{accepts, free_port, tail};
 
-/// A running `HAProxy`. It runs as the account that runs the tests, and ends like a [`Cluster`](crate::Cluster).
+/// A running `HAProxy`. Runs as the account that runs the tests, and ends like a [`Cluster`](crate::Cluster).
 #[derive(Debug)]
 pub struct HaProxy {
     server: Supervisor,
@@ -15,13 +15,13 @@ pub struct HaProxy {
 }
 
 impl HaProxy {
-    /// Starts one with the configuration that is made for a free port, on which it has to listen at 127.0.0.1; on
-    /// return it accepts connections there. It stays in the foreground whatever the configuration says.
+    /// Starts `HAProxy` in the foreground. `config` gets a free port and returns a configuration that listens on this
+    /// port of 127.0.0.1. Returns when `HAProxy` accepts connections there.
     ///
     /// # Panics
     ///
-    /// When it refuses the configuration, with its reasons; when it does not start, with the last lines of its log;
-    /// when the program is missing.
+    /// If `HAProxy` rejects the configuration or does not start; the message contains its output. If the program is
+    /// missing.
     #[must_use]
     pub fn start(config: impl FnOnce(u16) -> String) -> Self {
         let folder = new_folder();
@@ -42,13 +42,13 @@ impl HaProxy {
         Self { server, port }
     }
 
-    /// The port that the configuration was made for.
+    /// Returns the port on which `HAProxy` listens.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of the log.
     #[must_use]
     pub fn log_tail(&self) -> String {
         tail(&self.server.log())

@@ -7,11 +7,11 @@
 //! | [`PgBouncer`] | a pool in front of a cluster, in transaction mode |
 //! | [`HaProxy`] | a proxy with the configuration that the test gives it |
 //!
-//! Every server listens on 127.0.0.1 only, unless told otherwise, and keeps its files in a temporary folder of its own.
-//! It ends with its handle and with the test process, however that ends, and takes its folder along. What is missing on
-//! a machine, `tests/fixtures/install` installs. Folders are made where `TMPDIR` says; in memory (`/dev/shm`) databases
-//! are made twice as fast. The folder above must let everybody pass when root runs the tests. Everything here panics
-//! with the reason when it fails, and nothing waits for ever.
+//! By default, every server listens only on 127.0.0.1. Each server has its own temporary folder. When its handle is
+//! dropped or the test process ends in any way, the server stops and its folder is deleted. `tests/fixtures/install`
+//! installs missing programs. `TMPDIR` selects where the folders are created; in memory (`/dev/shm`), creating a
+//! database takes half the time. If root runs the tests, every account must have search permission for the folder in
+//! `TMPDIR`. Functions that fail panic with the reason, and every wait has a timeout.
 
 mod certificates;
 mod cluster;

@@ -16,17 +16,18 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one for all databases of a cluster; on return it accepts connections.
+    /// Starts a pooler for all databases of a cluster. Returns when it accepts connections.
     ///
     /// # Panics
     ///
-    /// When it does not start, with the last lines of its log; when a program is missing.
+    /// If `PgBouncer` does not start; the message contains the last lines of its log. If a program is missing.
     #[must_use]
     pub fn start(cluster: &Cluster) -> Self {
         Self::start_ignoring(cluster, "extra_float_digits")
     }
 
-    /// The same, but it drops these startup parameters of its clients instead of rejecting the client.
+    /// Starts a pooler like [`PgBouncer::start`], but with other ignored startup parameters. `PgBouncer` rejects
+    /// clients that send startup parameters that it neither knows nor ignores.
     ///
     /// # Panics
     ///
@@ -65,20 +66,21 @@ impl PgBouncer {
         cluster::url(USER, &self.password, self.port, database)
     }
 
-    /// Its port.
+    /// Returns the port on which `PgBouncer` listens.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of the log.
     #[must_use]
     pub fn log_tail(&self) -> String {
         tail(&self.server.log())
     }
 }
 
-/// It uses TLS to the cluster if available, which is the default of newer versions.
+/// Returns the configuration. It enables TLS to the cluster if the cluster offers TLS, which is the default of newer
+/// versions.
 fn config(cluster: &Cluster, port: u16, users: &str, ignored: &str) -> String {
     format!(
         "[databases]

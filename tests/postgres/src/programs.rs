@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// A `psql` for a test's own purposes, connected to this URL: no start-up file, tuples only, unaligned, stops at the
-/// first error. Without `-c` or `-f` it reads its standard input.
+/// Returns a `psql` command that connects to this URL. It reads no start-up file, prints only unaligned rows, and stops
+/// at the first error. Without `-c` or `-f`, it reads SQL from standard input.
 #[must_use]
 pub fn psql(url: &str) -> Command {
     let mut command = Command::new(postgres_program("psql"));
@@ -29,7 +29,8 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// The account for servers that refuse to be root, given a folder that the tests have made.
+    /// Returns the account for servers that refuse to run as root. The owner of `folder`, which the tests have created,
+    /// shows whether root runs the tests.
     pub(crate) fn unprivileged(folder: &Path) -> Self {
         let made_by = fs::metadata(folder).expect("the folder is there").uid();
         if made_by == 0 {
@@ -39,7 +40,7 @@ impl Account {
         }
     }
 
-    /// Returns a command of this account. Its prefix execs it, so that there is only one process.
+    /// Returns a command that runs as this account. `setpriv` execs the program, so that there is only one process.
     pub(crate) fn command(self, program: impl AsRef<OsStr>) -> Command {
         let mut command = match self {
             Self::Own => return Command::new(program),
@@ -51,8 +52,8 @@ impl Account {
     }
 }
 
-/// A new folder for a server that refuses to be root, and the account that owns the folder. The folder above it must
-/// let everybody pass, as `/tmp` does.
+/// Creates a folder for a server that refuses to run as root. Returns the folder and the account that owns it. Every
+/// account must have search permission for the parent folder, as for `/tmp`.
 pub(crate) fn unprivileged_folder() -> (TempDir, Account) {
     let folder = new_folder();
     let account = Account::unprivileged(folder.path());
@@ -63,14 +64,15 @@ pub(crate) fn unprivileged_folder() -> (TempDir, Account) {
     (folder, account)
 }
 
-/// Creates a folder that nobody else may read. Its name is short, because the path of a socket in it must be short.
+/// Creates a private folder. Its name is short, because the server creates a socket in it, and the path of a socket
+/// must be short.
 pub(crate) fn new_folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("co-test-").tempdir();
     folder.expect("cannot make a temporary folder")
 }
 
-/// Runs a command to its end and returns its output without the last line end. Panics with its error output when it
-/// fails.
+/// Runs a command to its end and returns its output without the last line end. If the command fails, panics with its
+/// error output.
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|error| {

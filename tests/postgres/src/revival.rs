@@ -1,4 +1,4 @@
-//! Starting a server again that has ended by itself.
+//! Restarts a server that has ended by itself.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use crate::waiting::wait_until;
 const RECOVERY: Duration = Duration::from_secs(2);
 
 impl Cluster {
-    /// Starts the server again if it has ended by itself or accepts no connections; on return it does.
+    /// Restarts the server if it has ended by itself or accepts no connections. Returns when it accepts connections.
     ///
     /// # Panics
     ///
-    /// When it does not start.
+    /// If the server does not start.
     pub fn revive(&self) {
         let is_well = || self.lock().is_running() && self.answers();
         if !wait_until(RECOVERY, is_well) {
@@ -23,7 +23,7 @@ impl Cluster {
         }
     }
 
-    /// Whether it runs a statement.
+    /// Whether the server runs a statement.
     fn answers(&self) -> bool {
         let mut psql = self.client("psql", "postgres");
         let psql = psql.args(["-XqAt", "-c", "SELECT 1"]).stdin(Stdio::null());

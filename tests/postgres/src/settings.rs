@@ -1,4 +1,4 @@
-//! The configuration files of a cluster: `initdb`'s, changed for tests.
+//! The configuration of a cluster: the files that `initdb` creates, changed for tests.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,11 +14,11 @@ pub(crate) const USER: &str = "tests";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
     pub(crate) tls: Tls,
-    /// An address besides the loopback, for clients in its network.
+    /// An additional listen address, for clients in the same network.
     pub(crate) also: Option<Ipv4Addr>,
 }
 
-/// Fills the folder `data` of a folder.
+/// Initialises a cluster in the subfolder `data` of `folder`.
 pub(crate) fn initialise(folder: &Path, account: Account, password: &str, reach: Reach) {
     let password_file = folder.join("password");
     write(&password_file, password);
@@ -39,20 +39,21 @@ pub(crate) fn set_port(folder: &Path, port: u16) {
     write(&path, &format!("{text}\nport = {port}\n"));
 }
 
-/// The server's arguments. The port is in its configuration.
+/// Returns the arguments of the server. They do not contain the port, because the port may change: see [`set_port`].
 pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String> {
     let also = also.map(|address| format!(",{address}"));
     let mut settings = vec![
         format!("listen_addresses=127.0.0.1{}", also.unwrap_or_default()),
         format!("unix_socket_directories={}", folder.display()),
-        // A test survives a crash of the server, but not of the machine.
+        // Only a crash of the machine can lose data without these, not a crash of the server.
         "fsync=off".to_owned(),
         "full_page_writes=off".to_owned(),
         // Tests run concurrently, each with one or two pools.
         "max_connections=400".to_owned(),
-        // A standby retries its primary soon.
+        // Makes a standby reconnect to its primary soon.
         "wal_retrieve_retry_interval=200ms".to_owned(),
-        // A commit that the standby has received before it became synchronous waits for its next report.
+        // If a standby has received a commit before it became synchronous, the commit waits for the next report of the
+        // standby.
         "wal_receiver_status_interval=1s".to_owned(),
         "log_line_prefix=%m [%p] %d ".to_owned(),
     ];
@@ -74,8 +75,8 @@ pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String
     data.into_iter().chain(settings).collect()
 }
 
-/// How databases are created: copying files costs half as much as logging everything, but the option exists only since
-/// version 15. Before, it was the only way.
+/// Returns the option of `CREATE DATABASE` that copies files, which takes half as long as the default, the write-ahead
+/// log. Versions before 15 do not have the option, and always copy files.
 pub(crate) fn strategy(folder: &Path) -> &'static str {
     let version = fs::read_to_string(folder.join("data/PG_VERSION"));
     match version.map(|version| version.trim().parse::<u32>()) {
@@ -84,7 +85,7 @@ pub(crate) fn strategy(folder: &Path) -> &'static str {
     }
 }
 
-/// The allowed clients. The socket is in a private folder.
+/// Returns the content of `pg_hba.conf`. Clients of the socket need no password, because its folder is private.
 fn hosts(Reach { tls, also }: Reach) -> String {
     let how = match tls {
         Tls::Off | Tls::Offered => "host",
@@ -95,7 +96,7 @@ fn hosts(Reach { tls, also }: Reach) -> String {
     "local all,replication all trust\n".to_owned() + &hosts.collect::<String>()
 }
 
-/// Writes a file for a server; the folder is private.
+/// Writes a file for a server. The file may contain a password, because the folder is private.
 pub(crate) fn write(path: &Path, text: &str) {
     let written = fs::write(path, text);
     written.unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));

@@ -13,17 +13,19 @@ const NAME: &str = "standby";
 const WITHIN: Duration = Duration::from_secs(30);
 
 impl Cluster {
-    /// Starts a standby of this server. On return every commit here waits until it is on the standby, too.
+    /// Starts a standby of this server. After this call, every commit on this server waits until the standby has
+    /// received it.
     ///
     /// # Panics
     ///
-    /// When the standby does not start or does not connect.
+    /// If the standby does not start or does not connect.
     #[must_use]
     pub fn start_standby(&self) -> Self {
         let fill = |folder: &Path, account: Account| self.copy_to(folder, account);
         let password = self.password.clone();
         let standby = Self::start_filled(self.reach, password, |_| Vec::new(), fill);
-        // Commits wait from the moment at which the standby is named.
+        // Waits until the standby streams before it is made synchronous, because commits wait for a synchronous
+        // standby.
         let state = "SELECT state FROM pg_stat_replication";
         let is_streaming = wait_until(WITHIN, || self.execute("postgres", state) == "streaming");
         assert!(
@@ -57,11 +59,11 @@ impl Cluster {
             .current_dir("/"));
     }
 
-    /// Ends the primary of this standby without any tidying up and takes its place, at its port.
+    /// Kills the primary, promotes this standby, and moves this server to the port of the primary.
     ///
     /// # Panics
     ///
-    /// When this is no standby, or does not start at that port.
+    /// If this server is no standby, or does not start at the port of the primary.
     pub fn take_over(&self, primary: &Self) {
         primary.kill();
         self.execute("postgres", "SELECT pg_promote()");

@@ -1,7 +1,7 @@
-//! A server that ends with its owner.
+//! A server that ends with the test process that owns it.
 //!
-//! The server is the child of a small shell script, and the script reads a pipe from the test process. The kernel closes
-//! that pipe however the process ends, killed or not, and with it go the server and its folder.
+//! The server is the child of a small shell script, and the script reads a pipe from the test process. When the process
+//! ends in any way, the kernel closes the pipe. The script then ends the server and deletes its folder.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -18,35 +18,35 @@ use crate::waiting::{has_ended, read_log, tail, wait_until};
 const SCRIPT: &str = include_str!("supervise.sh");
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// A folder and the server that lives in it.
+/// A server and its folder.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     name: &'static str,
     log: PathBuf,
     script: Child,
-    // None while it is being dropped.
+    // `None` while the supervisor is being dropped.
     orders: Option<ChildStdin>,
     answers: Receiver<String>,
     server: Option<u32>,
 }
 
-/// What to run in which folder.
+/// A server to run, and its folder.
 pub(crate) struct Plan {
     /// The name of the server, for messages.
     pub(crate) name: &'static str,
-    /// Where it lives; belongs to the account.
+    /// The folder of the server. It belongs to the account that runs the server.
     pub(crate) folder: TempDir,
-    /// The signal that ends it reliably and at once.
+    /// The signal that ends the server reliably and at once.
     pub(crate) last_signal: &'static str,
-    /// The server, in the foreground.
+    /// The command that runs the server in the foreground.
     pub(crate) command: Command,
 }
 
 impl Supervisor {
-    /// Takes care of the folder from now on. The server does not run yet.
+    /// Starts the script, which deletes the folder at the end. The server does not run yet.
     pub(crate) fn new(plan: Plan) -> Self {
         let log = plan.folder.path().join(format!("{}.log", plan.name));
-        // Runs as the owner, who may delete a folder wherever he may create one.
+        // Runs as the account that runs the tests. This account has created the folder, so it may delete the folder.
         let mut script = Command::new("sh");
         script.args(["-c", SCRIPT, "supervise.sh"]);
         script
@@ -56,7 +56,7 @@ impl Supervisor {
         script.args(plan.command.get_args()).current_dir("/");
         let mut script = spawn(script);
         let answers = lines(script.stdout.take().expect("the script has an output"));
-        // From here on the script removes it.
+        // From here on, the script is responsible for deleting the folder.
         let _ = plan.folder.keep();
         Self {
             name: plan.name,
@@ -73,7 +73,7 @@ impl Supervisor {
         read_log(&self.log)
     }
 
-    /// Starts the server and waits until it is ready, which may be checked by its process id.
+    /// Starts the server and waits until it is ready. `is_ready` gets the process id of the server.
     pub(crate) fn start(&mut self, is_ready: impl Fn(u32) -> bool) {
         assert!(self.server.is_none(), "{} runs already", self.name);
         let answer = self.order("start");
@@ -117,20 +117,22 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.orders.take());
-        // Its output ends when it does. If it hangs, the test neither waits nor fails.
+        // The output of the script ends when the script ends. If the script hangs, the test stops waiting and does not
+        // fail.
         if self.answers.recv_timeout(WITHIN) == Err(RecvTimeoutError::Disconnected) {
             let _ = self.script.wait();
         }
     }
 }
 
-/// In its own process group, because Ctrl-C reaches the owner's whole group.
+/// Spawns the script in its own process group, because Ctrl-C ends the whole group of the test process.
 fn spawn(mut script: Command) -> Child {
     script
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // The output of the test process may be a pipe whose reader waits for its end.
+        // The script may outlive the test process, whose stderr may be a pipe. The reader of the pipe would wait for
+        // the script.
         .stderr(Stdio::null())
         .spawn()
         .expect("cannot start sh")
@@ -142,7 +144,7 @@ fn lines(output: ChildStdout) -> Receiver<String> {
     thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.for_each(|line| {
-            // The reader may have gone.
+            // An error means that the supervisor was dropped.
             let _ = sender.send(line);
         });
     });

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 /// Returns a port without a listener, reserved for this process until it ends. It is below the range that the kernel
 /// assigns by itself, so it stays free until a server takes it, and during a restart.
 ///
-/// # Panics
-/// When it finds none.
+/// # Panics If no port is free.
 #[must_use]
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
@@ -36,18 +35,18 @@ fn claim(port: u16) -> Option<UdpSocket> {
     is_free.then_some(claim)
 }
 
-/// The standard library's only source of randomness is the one for its hash maps.
+/// Returns a random number. The keys of hash maps are the only source of randomness in the standard library.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Whether a server accepts connections there.
+/// Whether a server accepts connections on this port of loopback.
 pub(crate) fn accepts(port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
 }
 
-/// Repeats the check until it succeeds; false after a time limit.
+/// Repeats the check until it succeeds. Returns false if the time limit has passed.
 pub(crate) fn wait_until(limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
@@ -78,7 +77,7 @@ pub(crate) fn read_log(path: &Path) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The last lines of a log.
+/// Returns the last lines of a log.
 pub(crate) fn tail(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(30)..].join("\n")

@@ -49,7 +49,7 @@ fn all_is_gone_once_the_handle_is() {
     assert!(!left.folder.exists());
 }
 
-/// Started by the other tests as a process of its own.
+/// The other tests start this function in a separate process, which owns servers.
 #[test]
 #[ignore = "not a test"]
 fn owns_servers_until_told_otherwise() {
@@ -73,7 +73,7 @@ const HTTP: &str = "defaults
 frontend all
 ";
 
-/// Returns what a server leaves behind if nobody ends it.
+/// The folder and the port of a server, which must be gone after its owner has ended.
 #[derive(Debug)]
 struct Left {
     folder: PathBuf,
@@ -99,7 +99,7 @@ impl Left {
     }
 }
 
-/// Where an owner makes all its folders. Everybody may pass.
+/// Returns the folder in which an owner creates all its folders. Every account may search it.
 fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();

@@ -1,5 +1,5 @@
-//! Faults: lost, late or garbled responses, and outages. The rules run first; then faults happen at random, with a seed.
-//! Tests can change them while the sandbox runs.
+//! Faults: lost, late or garbled responses, and outages. The sandbox first applies its rules to a request; then faults
+//! happen at random, with a seed. Tests can change the faults while the sandbox runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -18,7 +18,7 @@ use crate::watch::Watch;
 pub(crate) struct Visit {
     /// The connection of the request.
     pub(crate) connection: Option<u64>,
-    /// Its entry in the ledger, if it has one.
+    /// The position of the request in the ledger, if the ledger has recorded it.
     pub(crate) entry: OnceLock<usize>,
 }
 
@@ -53,7 +53,8 @@ pub(crate) async fn pass<E: Endpoint>(
     };
     let is_gone = || line.as_ref().is_some_and(|line| line.has_ended());
     if let (Some(line), true) = (&line, is_gone()) {
-        // The connection may have ended before the ledger knew about the request.
+        // The ledger ignores the end of a connection on which it has recorded no refresh token. If the connection ended
+        // before this request was recorded, its end must be recorded now.
         watch.ledger().closed(line.number, watch.now());
     }
     if !fate.delay.is_zero() {
@@ -70,7 +71,7 @@ pub(crate) async fn pass<E: Endpoint>(
     Ok(answer)
 }
 
-/// Returns the refresh token in a form, and leaves the body as it is.
+/// Returns the refresh token in the form that the request contains. The endpoint can still read the body.
 async fn refresh_token_in(request: &mut Request) -> Option<String> {
     let body = request.take_body().into_vec().await.unwrap_or_default();
     let mut fields = form_urlencoded::parse(&body);
@@ -87,7 +88,7 @@ fn record_rejection(watch: &Watch, refresh_token: Option<&str>, retry_after: Opt
     }
 }
 
-/// Rejects the refresh of a person, see [`Illness`].
+/// Rejects the refresh if the person has an [`Illness`].
 fn refuse_the_ill(watch: &Watch, refresh_token: &str) -> Option<Response> {
     let illness = {
         let ledger = watch.ledger();
@@ -123,7 +124,7 @@ async fn spoil(answer: Response, fate: Fate) -> Response {
         answer.content_type("application/json").body(body)
     };
     match fate.fault {
-        // Sends nothing: the connection is cut.
+        // For `Lost`, `pass` cuts the connection, so nothing is sent.
         None | Some(Fault::Lost) => answer,
         Some(Fault::Html) => Response::builder()
             .content_type("text/html; charset=utf-8")

@@ -67,13 +67,14 @@ impl Sandbox {
         &self.watch.faults
     }
 
-    /// Returns the current ledger.
+    /// Returns a copy of the ledger.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.watch.ledger().clone()
     }
 
-    /// Returns the ledger's number of the open connection from this address; `None` before it is accepted.
+    /// Returns the number in the ledger of the open connection from this address; `None` before the connection is
+    /// accepted.
     #[must_use]
     pub fn connection_from(&self, address: SocketAddr) -> Option<u64> {
         self.watch.lines.from(&address).map(|line| line.number)
@@ -87,8 +88,7 @@ impl Sandbox {
 
     /// Stops listening, finishes running requests, and forgets everything.
     ///
-    /// # Errors
-    /// If the server had failed.
+    /// # Errors If the server failed.
     pub async fn stop(self) -> io::Result<()> {
         self.plain.stop().await
     }

@@ -1,4 +1,4 @@
-//! Connections that can be cut and whose end is observed.
+//! Connections that tests can cut, and whose end is recorded.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +18,7 @@ use crate::watch::Watch;
 
 /// One connection.
 pub(crate) struct Line {
-    /// The number of connections so far.
+    /// The number of the connection, in the order of opening, from 1.
     pub(crate) number: u64,
     is_cut: AtomicBool,
     has_ended: AtomicBool,
@@ -52,7 +52,7 @@ impl Lines {
         self.from(remote.as_socket_addr()?)
     }
 
-    /// The same for a known address.
+    /// Returns the connection from a socket address.
     pub(crate) fn from(&self, remote: &SocketAddr) -> Option<Arc<Line>> {
         self.lock().lines.get(remote).cloned()
     }
@@ -86,7 +86,7 @@ impl Lines {
     }
 }
 
-/// A listener with known connections.
+/// A listener that registers its connections in [`Lines`].
 pub(crate) struct Watched {
     acceptor: TcpAcceptor,
     watch: Arc<Watch>,
@@ -151,7 +151,8 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(context, buffer);
-        // The server keeps a connection until its request is done, so its end is noticed here.
+        // The server drops the stream only after the request in progress. Checking reads notices a client that
+        // disconnects earlier.
         let is_over = match &read {
             Poll::Ready(Ok(())) => buffer.filled().len() == before,
             Poll::Ready(Err(_)) => true,

@@ -31,7 +31,7 @@ impl Place {
     }
 }
 
-/// A fault of a response. Changes that the rules made stay.
+/// A fault of a response. The sandbox keeps the changes that the request has made, such as a rotated refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
     /// The connection is closed without a response.

@@ -14,7 +14,8 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// Posts a form; returns head and body of the response, empty if the connection was closed without one.
+/// Posts a form. Returns the head and the body of the response. Both are empty if the connection was closed without a
+/// response.
 async fn post(sandbox: &Sandbox, path: &str, form: &str) -> (String, String) {
     let mut stream = ask(sandbox, path, form, "close").await;
     let mut answer = String::new();
@@ -103,7 +104,7 @@ async fn answers_are_sent_whole_when_nothing_goes_wrong() {
     sandbox.stop().await.unwrap();
 }
 
-/// Everything has happened by then.
+/// The timeout for events that the tests wait for.
 const LATE: Duration = Duration::from_secs(60);
 
 #[tokio::test]

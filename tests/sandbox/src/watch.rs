@@ -1,4 +1,4 @@
-//! What tests remember of a sandbox.
+//! Records what happens in a sandbox.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,12 +35,12 @@ impl Watch {
         self.started.elapsed()
     }
 
-    /// Locks the ledger; never held across an await.
+    /// Locks the ledger. Never hold the guard across an `await`.
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends a connection and records that.
+    /// Cuts a connection, and records that a fault did so.
     pub(crate) fn cut(&self, line: Option<&Line>) {
         if let Some(line) = line {
             self.ledger().cut(line.number);

@@ -50,7 +50,7 @@ impl OAuthError {
         }
     }
 
-    /// Too many flows are stored.
+    /// Creates the error for a sandbox that cannot store another flow.
     pub(crate) fn busy() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,

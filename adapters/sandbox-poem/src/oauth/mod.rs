@@ -21,7 +21,7 @@ pub(crate) use token::issue_tokens;
 /// The device code grant (RFC 8628 section 3.4).
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A successful response that contains a secret (RFC 6749 section 5.1).
+/// Returns a successful response that contains a secret and must not be cached (RFC 6749 section 5.1).
 fn secret_json(body: &serde_json::Value) -> poem::Response {
     poem::Response::builder()
         .content_type("application/json")

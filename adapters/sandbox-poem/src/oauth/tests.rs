@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::options::SandboxOptions;
 use crate::testing::{BASIC, Bench, SECRET, bench, json, options, text};
 
-/// A sandbox in which Alice consents at once, and her tokens.
+/// Starts a sandbox in which Alice consents at once. Returns the sandbox and her tokens.
 async fn linked() -> (Bench<impl Endpoint>, Value) {
     let bench = bench(SandboxOptions {
         auto_consent: Some(Duration::ZERO),

@@ -77,7 +77,7 @@ pub(crate) fn take_consent(
         _ => return Err(DeadEnd::NoDecision.into()),
     };
     let now = app.now();
-    // If another browser has already decided, this decision is ignored, and `/done` shows the other one.
+    // If the person has already decided in another browser, this decision is ignored, and `/done` shows the first one.
     app.state().flows.decide(&code, allowed, now);
     Ok(go_to("/done", &code))
 }

@@ -10,7 +10,6 @@ struct Browser<'a, E> {
     cookie: String,
 }
 
-/// The page.
 struct Shown {
     status: StatusCode,
     html: String,
@@ -49,7 +48,7 @@ impl<'a, E: Endpoint> Browser<'a, E> {
         self.follow(response).await
     }
 
-    /// Sends the form of a page together with its CSRF token.
+    /// Sends a form together with the CSRF token of its page.
     async fn submit(&mut self, page: &Shown, path: &str, fields: &[(&str, &str)]) -> Shown {
         let mut form = vec![("csrf", page.csrf())];
         form.extend(fields);

@@ -38,7 +38,7 @@ impl Visitor {
         }
     }
 
-    /// Returns the session of the browser if the form has its CSRF token.
+    /// Returns the session of the browser if the form contains the CSRF token of the session.
     pub(super) fn of_form(app: &App, request: &Request, form: &Params) -> Result<Self, DeadEnd> {
         Self::known(app, request)
             .filter(|known| form.first("csrf") == known.csrf)

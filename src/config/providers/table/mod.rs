@@ -54,7 +54,8 @@ pub(super) struct Table {
     /// Where the provider departs from the RFCs; overrides the preset.
     #[serde(default)]
     pub(super) quirks: toml::Table,
-    /// Members of token responses that the service passes on to clients. An empty list removes those of the preset.
+    /// Additional parameters of token responses that the service passes on to clients. An empty list removes the
+    /// parameters of the preset.
     pub(super) extra: Option<Vec<String>>,
     pub(super) trace_context: Option<bool>,
     pub(super) host: Option<String>,
@@ -183,7 +184,7 @@ impl Table {
         })
     }
 
-    /// Removes settings whose text is empty, and the values of the preset for them.
+    /// Removes settings whose text is empty, and also removes the preset's values for these settings.
     fn remove_empty(&mut self, mut profile: Option<&mut Profile>) {
         macro_rules! remove_empty {
             ($($key:ident),+) => {$(
@@ -231,7 +232,7 @@ impl Table {
             .collect()
     }
 
-    /// Returns the client secret. Only one key may configure it.
+    /// Returns the client secret. Only one of the three settings for the secret may be set.
     fn secret(&self, environment: &Environment) -> Result<Option<SecretString>, String> {
         let inline = self.client_secret.as_ref();
         let places = (inline, &self.client_secret_env, &self.client_secret_file);

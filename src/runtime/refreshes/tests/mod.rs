@@ -212,7 +212,7 @@ async fn a_lease_that_the_scheduler_gets_goes_to_who_waits_for_it() {
         tokio::spawn(async move { refreshes.refresh(request, 2 * SOON).await })
     };
     sleep(Duration::from_millis(50)).await;
-    // Only the wall clock moves, so callers have not waited any longer.
+    // Lets the other process's lease expire. `set` does not change the uptime, so no caller reaches its timeout.
     stage.clock.set(stage.now() + Duration::from_secs(3500));
     let (stop, stopped) = watch::channel(false);
     let scheduler = tokio::spawn(stage.refreshes.clone().schedule(stopped));

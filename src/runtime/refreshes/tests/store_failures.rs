@@ -53,7 +53,8 @@ async fn tokens_that_cannot_be_saved_are_logged_at_the_end() {
 async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     let stage = Stage::new().await;
     let (stop, stopped) = watch::channel(false);
-    // The provider has responded, the store is unavailable, and the clock advances: the machine was suspended.
+    // Simulates a suspension of the machine: the provider has responded, the store is unavailable, and the clock
+    // advances.
     stage.store.refuse_recordings(u32::MAX);
     let request = stage.request().await;
     tokio::select! {
@@ -80,7 +81,7 @@ async fn a_lease_that_lapses_over_tokens_in_hand_is_not_presented_again() {
     assert_eq!(stage.stored().await.lease.until, None);
 }
 
-/// Otherwise another process would claim the account and send the old refresh token when this lease expires.
+/// If the lease expired, another process would claim the account and send the old refresh token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_over_tokens_in_hand_is_held_until_they_are_saved() {
     let stage = Stage::new().await;
@@ -114,7 +115,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     let tested = stage.store.test_write(Some(Duration::ZERO)).await;
     tested.unwrap_err();
     let request = stage.request().await;
-    // The full disk still has space for a claim, scheduled or on demand.
+    // A claim would still fit on the full disk. Neither this request nor the scheduler may claim the account.
     stage.refreshes.refresh(request.clone(), SOON).await;
     stage.clock.advance(Duration::from_secs(3590));
     let (stop, stopped) = watch::channel(false);
@@ -134,7 +135,7 @@ async fn nothing_is_presented_after_a_failed_write_until_tokens_fit() {
     assert!(stage.refreshes.clone().finish(SOON).await);
 }
 
-/// Between the claim and the request another write may fail.
+/// Another write may fail between the claim of an account and the request to its provider.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_claimed_is_not_presented_after_a_failed_write() {
     let stage = Stage::new().await;

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use central_oauth_test_postgres::psql;
 
-/// A session.
+/// A `psql` process with one session.
 pub(crate) struct Client {
     child: Child,
     questions: ChildStdin,
@@ -14,7 +14,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects, or ends at once.
+    /// Starts `psql`. If the login fails, `psql` ends, and [`Self::ask`] returns an empty string.
     pub(crate) fn connect(url: &str) -> Self {
         let mut command = psql(url);
         let mut child = command
@@ -30,7 +30,7 @@ impl Client {
         }
     }
 
-    /// Returns the first row of the result; nothing when the session has ended.
+    /// Returns the first row of the result; an empty string if the session has ended.
     pub(crate) fn ask(&mut self, sql: &str) -> String {
         let mut line = String::new();
         if writeln!(self.questions, "{sql};").is_ok() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use central_oauth_sandbox_poem::{Issued, RefreshRefusal, family_of};
 
-/// Maximum number of recorded uses and access tokens; a full ledger records no more and says so.
+/// Maximum number of recorded uses and access tokens; a full ledger records no more, and [`Ledger::is_complete`]
+/// returns false.
 const CAPACITY: usize = 500_000;
 
 /// An opaque mark for comparing refresh tokens. It reveals nothing about the token.
@@ -40,20 +41,20 @@ pub enum RefreshOutcome {
 /// The fate of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// Nothing was sent: it is in progress, or the client has disconnected.
+    /// Nothing was sent: the request is in progress, or the client has disconnected.
     Unsent,
     /// The whole response was handed to the connection.
     Sent,
-    /// A fault dropped or replaced it.
+    /// A fault dropped or replaced the response.
     Lost,
 }
 
 /// One use of a refresh token.
 #[derive(Debug, Clone)]
 pub struct Presentation {
-    /// Its position in the ledger: 0, 1, 2 and so on.
+    /// The position of this use in the ledger: 0, 1, 2 and so on.
     pub sequence: usize,
-    /// The number of its family from 0; `None` for a token that was never issued.
+    /// The number of the token's family, from 0; `None` for a token that was never issued.
     pub family: Option<usize>,
     /// The presented token.
     pub refresh_token: TokenMark,
@@ -63,7 +64,7 @@ pub struct Presentation {
     pub access_token: Option<TokenMark>,
     /// The refresh token in the response.
     pub successor: Option<TokenMark>,
-    /// When it arrived, since the start of the sandbox.
+    /// When the request arrived, since the start of the sandbox.
     pub arrived_at: Duration,
     /// The connection of the request, see [`Ledger::closed_at`].
     pub connection: Option<u64>,
@@ -73,7 +74,7 @@ pub struct Presentation {
     pub delivery: Delivery,
 }
 
-/// A refresh request that was rejected before the refresh token was looked at: nothing has changed.
+/// A refresh request that was rejected before the refresh token was checked, so that nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnedAway {
     /// The number of the refresh token's family.
@@ -87,9 +88,9 @@ pub struct TurnedAway {
 /// An access token that was issued.
 #[derive(Debug, Clone)]
 pub struct AccessTokenEntry {
-    /// Number of the access token, in the order of issue over all families.
+    /// The number of the access token. All families share one sequence, in the order of issue.
     pub number: usize,
-    /// The number of its family.
+    /// The number of the token's family.
     pub family: usize,
     /// The `sub` of the person.
     pub person: String,
@@ -145,19 +146,20 @@ impl Ledger {
         TokenMark(self.marks.hash_one(token))
     }
 
-    /// Returns when a connection with a refresh token was closed, if it was.
+    /// Returns when a connection on which a refresh token arrived was closed, if it was.
     #[must_use]
     pub fn closed_at(&self, connection: u64) -> Option<Duration> {
         self.closed.get(&connection).copied().flatten()
     }
 
-    /// Whether a fault ended a connection with a refresh token; then its end says nothing about the client.
+    /// Whether a fault cut a connection on which a refresh token arrived. In that case, the end of the connection says
+    /// nothing about the client.
     #[must_use]
     pub fn was_cut(&self, connection: u64) -> bool {
         self.cut.contains(&connection)
     }
 
-    /// Whether the ledger is complete, i.e. never was full.
+    /// Whether the ledger is complete: it was never full.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.is_full

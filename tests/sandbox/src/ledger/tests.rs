@@ -2,7 +2,7 @@ use super::*;
 
 const BOB: &str = "sandbox-person-0001";
 
-/// A ledger, and an authorization server that does as it is told.
+/// A ledger, and a fake authorization server whose responses the test chooses.
 struct Book {
     ledger: Ledger,
     issued: u32,

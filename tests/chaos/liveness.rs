@@ -25,7 +25,7 @@ const UNSEEN_HITS: usize = 2;
 /// Number of failing accounts that make an outage of the provider.
 const ACCOUNTS_OF_AN_OUTAGE: usize = 5;
 
-/// The bounds of the design, without what the test breaks.
+/// The times that the design allows, without deliberate faults.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Design {
     /// How long a lease lasts.
@@ -61,7 +61,7 @@ pub(super) struct Attempt {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// A time.
+/// A period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) from: Duration,

@@ -119,7 +119,7 @@ fn watch_for_stalls(sandbox: &Arc<Sandbox>) {
 }
 
 impl Scenario {
-    /// Runs it, prints the report, and fails if the promise is broken.
+    /// Runs the scenario, prints the report, and fails if the promise is broken.
     pub(crate) async fn run(&self, size: Size) {
         let _permit = AT_ONCE.acquire().await.expect("nobody closes it");
         let report = within(size.limit, self.name, self.play(size)).await;

@@ -34,7 +34,7 @@ const DOWN: Duration = Duration::from_millis(1500);
 /// still has the time to store it.
 const DATABASE_DOWN: Duration = Duration::from_millis(3500);
 
-/// The kinds.
+/// The kind of a trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// SIGKILL.
@@ -51,7 +51,8 @@ pub(super) enum Kind {
     Disconnected,
     /// The database server is lost, and its synchronous standby takes over.
     FailedOver,
-    /// After that, a new standby copies the database, and commits wait for it from the moment at which it is named.
+    /// After a failover, a new standby copies the database. Commits wait for the standby once the server names it as
+    /// synchronous.
     StandbyReplaced,
     /// The disk of the database fails, or its server becomes read-only.
     DiskFailed,
@@ -203,7 +204,7 @@ impl Troubles {
         }
     }
 
-    /// Waits for the next trouble. Returns whether there was one.
+    /// Waits until a trouble has ended. Returns false if no trouble is in progress.
     async fn one_is_well_again(&mut self) -> bool {
         let Some(well) = self.under_way.join_next().await else {
             return false;

@@ -118,7 +118,7 @@ pub(super) fn due(gap: Gap, course: &Course<'_>, design: &Design) -> Duration {
     due
 }
 
-/// All that concerns one gap, in order.
+/// Returns all events that concern one gap, in order.
 fn events(gap: Gap, course: &Course<'_>) -> Vec<(Duration, Event)> {
     let mut events = own_attempts(gap, course.attempts);
     for trouble in course.troubles {

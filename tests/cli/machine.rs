@@ -64,7 +64,7 @@ impl Machine {
         self.program(env!("CARGO_BIN_EXE_central-oauth"), arguments)
     }
 
-    /// A shell that runs a script, with settings that are named without `CENTRAL_OAUTH_`.
+    /// Returns a shell that runs a script. The settings are named without `CENTRAL_OAUTH_`.
     pub(super) fn shell(&self, settings: &[(&str, &str)], script: &str) -> Command {
         let mut shell = self.program("sh", &["-c", script]);
         for (name, value) in settings {
@@ -90,7 +90,7 @@ impl Machine {
         command
     }
 
-    /// The same with settings, named without `CENTRAL_OAUTH_`.
+    /// Returns such a command with settings, which are named without `CENTRAL_OAUTH_`.
     pub(super) fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         for (name, value) in settings {
@@ -138,7 +138,7 @@ impl Run {
     }
 }
 
-/// The names of what is in a folder.
+/// Returns the names of the entries of a folder, sorted.
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

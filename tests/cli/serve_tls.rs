@@ -41,7 +41,7 @@ async fn renew(folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
-/// Signs the present key again, for a certificate with these dates (as `YYYYMMDDHHMMSSZ`).
+/// Creates a certificate for the present key that is valid between these dates (as `YYYYMMDDHHMMSSZ`).
 async fn date(folder: &Path, from: &str, until: &str) {
     const AUTHORITY: &str = "[ca]\ndefault_ca = tests\n[tests]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
         default_md = sha256\npolicy = names\nunique_subject = no\nx509_extensions = v3\n[names]\n\

@@ -100,7 +100,7 @@ fn dashboard_and_rules_speak_of_metrics_that_there_are() {
     assert!(used.len() > 10, "{used:?}");
 }
 
-/// Every service that follows the semantic conventions has these.
+/// Every service that follows the semantic conventions has metrics of these names, so each query must select our job.
 #[test]
 fn what_other_services_have_too_is_asked_of_this_one_alone() {
     let rules = std::fs::read_to_string(rules()).unwrap();

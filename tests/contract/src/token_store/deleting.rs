@@ -92,7 +92,7 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     assert_eq!(kept.as_ref(), Some(revocation));
     assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(40)));
     assert_eq!(claim_revocations(&*store, 39, 60, 10).await, []);
-    // The caller that deleted it has died.
+    // The caller that deleted the account has died, so another one claims the revocation when the lease expires.
     let again = claim_revocation(&*store, 40, 60).await;
     assert_eq!(again.tokens, lease.tokens);
     assert!(again.revocation.lease.version > LeaseVersion(1));

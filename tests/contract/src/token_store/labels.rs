@@ -93,8 +93,8 @@ pub(super) async fn they_go_with_the_account(fixture: &dyn Fixture) {
     assert_eq!(labels_of(&*store, again.id).await, Labels::default());
 }
 
-/// Accounts of two providers, one of each status as it is shown: among them one that waits for the end of an outage, and one
-/// whose access token has expired and that has no refresh token.
+/// Links accounts of two providers, one for each status that can be shown. Among them is one that waits for the end of
+/// an outage, and one whose access token has expired and that has no refresh token.
 async fn population(store: &dyn TokenStore) -> Vec<Account> {
     let billing = || labels(&[("team", "billing")]);
     let elsewhere = |mut grant: NewGrant| {

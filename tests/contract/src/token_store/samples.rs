@@ -96,7 +96,7 @@ pub(super) fn answer(n: u8) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
-/// The MACs of the service that the cases are about.
+/// Returns the MACs that the store under test uses.
 pub(super) fn macs() -> &'static RowMacs {
     static MACS: LazyLock<RowMacs> = LazyLock::new(|| macs_of(7));
     &MACS
@@ -222,7 +222,7 @@ pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
     }
 }
 
-/// Link number `n`, pending.
+/// Stores link number `n`, which is pending.
 pub(super) async fn pending(store: &dyn TokenStore, n: u8) -> Link {
     keep(store, new_link(n)).await
 }
@@ -241,7 +241,7 @@ pub(super) async fn begin(store: &dyn TokenStore, link: &Link, due: u64) -> Link
         .unwrap()
 }
 
-/// Link number `n` with its tokens, leased for a minute from second 5 on.
+/// Stores link number `n` with its tokens, leased for a minute from second 5 on.
 pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
     authorizing(store, n, 5).await;
     let link = claim_one(store, 5, 65).await;
@@ -278,7 +278,7 @@ pub(super) async fn complete(
         .await
 }
 
-/// The link as it is now.
+/// Returns the link in its present state.
 pub(super) async fn found(store: &dyn TokenStore, n: u8) -> Link {
     store.find_link(&code(n)).await.unwrap().unwrap()
 }
@@ -296,7 +296,7 @@ pub(super) fn assert_closed(link: &Link, state: &LinkState) {
     assert_eq!((link.poll, link.lease_until), (None, None));
 }
 
-/// The account with its tokens as it is now.
+/// Returns the account and its tokens in their present state.
 pub(super) async fn stored(store: &dyn TokenStore, account: AccountId) -> StoredTokens {
     store.tokens(account).await.unwrap().unwrap()
 }
@@ -362,7 +362,7 @@ pub(super) fn failure(next: u64) -> RefreshFailure {
     }
 }
 
-/// The result of `invalid_grant`.
+/// Records `invalid_grant` as the result of a refresh.
 pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     let claimed = claim_refresh(store, account, 15, 30).await;
     let over = RefreshFailure {

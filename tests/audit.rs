@@ -229,7 +229,7 @@ async fn three_replicas_write_one_chain() {
     let client = http::client();
     let busy = services.iter().flat_map(|service| [service; 2]);
     let accounts = join_all(busy.map(|service| be_busy(&client, service))).await;
-    // `audit verify` succeeds while the replicas write.
+    // The log can be verified while the services run.
     let during = verified(&services[0], &[]).await;
     let accounts: BTreeSet<_> = accounts.into_iter().collect();
     assert_eq!(accounts.len(), 6);

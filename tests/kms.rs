@@ -218,7 +218,7 @@ async fn outages_between_refusals_are_no_refusals() {
     }
     transit.say(&[OPENED]);
     becomes_ready(&service).await;
-    // The time between two refusals is longer than the grace period.
+    // Two refusals are further apart than the grace period, but the outages in between do not count.
     transit.say(&[REFUSED, REDIRECTED, NOT_THERE]);
     transit.has_been_heard().await;
     assert_eq!(get(&service, "/v1/readyz").await.status, 200);

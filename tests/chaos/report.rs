@@ -170,7 +170,7 @@ impl Report {
     }
 
     /// Classifies a rejected token. It is not stale if it expired between the request and its use, as the service had
-    /// announced.
+    /// announced, or if its grant was lost with an excuse.
     fn staleness(&self, rejection: &Rejection) -> Staleness {
         let Rejection {
             asked_at,

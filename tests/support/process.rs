@@ -29,7 +29,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Part of util-linux; elsewhere children rely on their handles alone.
+/// Returns whether `setpriv` (util-linux) is installed. Without it, only the handles of children end them.
 fn has_setpriv() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| {

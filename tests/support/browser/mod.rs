@@ -296,7 +296,7 @@ const FLAGS: [&str; 11] = [
     // Tests may run as root, for which Chromium has no sandbox.
     "--no-sandbox",
     "--disable-gpu",
-    // Containers commonly have a /dev/shm too small for it.
+    // Containers commonly have a /dev/shm that is too small for Chromium.
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",

@@ -20,7 +20,7 @@ const WAY_ON: &str = "a.main";
 /// Alice's id at allauth.
 const ALICE: &str = "1";
 
-/// A service with the device flow.
+/// Starts a service with the device flow.
 async fn service(provider: &Allauth) -> Service {
     Service::start(&[
         ("PROVIDER_ISSUER", provider.issuer.as_str()),

@@ -21,8 +21,8 @@ use crate::support::tokens::working_token_at;
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// A sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token is used
-/// twice.
+/// Starts a sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token
+/// is used twice.
 async fn sandbox() -> Sandbox {
     sandbox::of_many(LIFETIME).await
 }

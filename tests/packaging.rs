@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::process::{fixtures, modules};
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -59,7 +59,7 @@ fn the_unit_is_hardened() {
     assert!(report.contains("Overall exposure level"), "{report}");
 }
 
-/// The files of an asset of the package, which may be a pattern such as `docs/*.md`.
+/// Returns the files of an asset of the package, which may be a pattern such as `docs/*.md`.
 fn files(source: &str) -> Vec<String> {
     // `packaging/release` creates the files in `target`, so they need not exist here.
     let Some((folder, end)) = source.split_once('*') else {
@@ -205,7 +205,7 @@ async fn a_linter_has_nothing_to_say_about_the_image() {
     assert_eq!(output(hadolint, &["Dockerfile"]), "");
 }
 
-/// The environments of our services in what `compose` has read.
+/// Returns the environments of our services in what `compose` has read.
 #[track_caller]
 fn environments(read: &Output) -> Vec<Value> {
     assert!(read.status.success(), "{read:?}");
@@ -306,7 +306,7 @@ async fn manifest(name: &str) -> Vec<Value> {
     serde_json::from_str(&chart(&["read", &path]).await).unwrap()
 }
 
-/// The variables that the ConfigMap sets.
+/// Returns the variables that the ConfigMap sets.
 fn settings(objects: &[Value]) -> Vec<(&str, &str)> {
     let data = object(objects, "ConfigMap")["data"].as_object().unwrap();
     data.iter()
@@ -323,7 +323,7 @@ fn longest_migration() -> u64 {
     rest.split_once(')').unwrap().0.parse().unwrap()
 }
 
-/// The variables that are secrets.
+/// Returns the variables that are secrets.
 fn secrets() -> Vec<String> {
     let source = read("src/config/environment.rs");
     let (_, list) = source.split_once("SECRETS: &[&str] = &[").unwrap();

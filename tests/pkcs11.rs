@@ -32,7 +32,7 @@ async fn is_said(service: &Service, text: &str) {
     eventually(WITHIN, text, said).await;
 }
 
-/// A service whose key is wrapped by the AES key `first` of a token, and that has started once.
+/// Returns a service whose key is wrapped by the AES key `first` of a token. It has started once.
 async fn wrapped_by_aes() -> (Service, SoftHsm) {
     let mut service = Service::prepare(&[("KMS_GRACE", "2")]);
     let token = SoftHsm::new(&mut service);

@@ -20,7 +20,7 @@ use crate::support::tokens::{token, working_token, works};
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A sandbox whose Alice consents at once.
+/// Starts a sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     sandbox_that(Reuse::Forbidden).await
 }
@@ -152,7 +152,7 @@ async fn replicas_share_a_pooler() {
     other.stop().await;
 }
 
-/// The replicas as the command lists them.
+/// Returns the replicas as the command lists them.
 async fn replicas(service: &Service) -> serde_json::Value {
     let output = service.output(&["replicas", "--json"]).await;
     let words = String::from_utf8_lossy(&output.stderr);

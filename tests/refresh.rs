@@ -22,7 +22,7 @@ const LIFETIME: Duration = Duration::from_secs(4);
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A sandbox whose Alice consents at once.
+/// Starts a sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
     sandbox::of_alice(access_token_ttl).await
 }
@@ -40,7 +40,7 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-/// A service whose sandbox is busy with many other accounts.
+/// Starts a service whose sandbox is busy with many other accounts.
 async fn patient_service(sandbox: &Sandbox) -> Service {
     let mut service = prepare(sandbox);
     service.be_patient();
@@ -62,7 +62,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// One caller for each of these addresses.
+    /// Starts one caller for each of these addresses.
     fn ask(urls: impl IntoIterator<Item = String>, sandbox: &Sandbox, key: &str) -> Self {
         let (over, good) = (Arc::default(), Arc::default());
         let mut callers = JoinSet::new();

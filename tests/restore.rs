@@ -42,7 +42,7 @@ async fn back_up(database: &Path, backup: &Path) -> bool {
     status.expect("sqlite3 cannot be run").success()
 }
 
-/// A sandbox that rotates, and a service that uses it.
+/// Starts a sandbox that rotates refresh tokens, and prepares a service that uses it.
 async fn world() -> (Sandbox, Service) {
     let sandbox = sandbox::of_alice(LIFETIME).await;
     let service = Service::patient_for(&sandbox);

@@ -35,7 +35,7 @@ async fn the_api_can_be_tried_out_without_the_internet() {
     browser.close().await;
 }
 
-/// The operations that the page shows, each as `GET /v1/healthz`.
+/// Returns the operations that the page shows, each as `GET /v1/healthz`.
 async fn shown(browser: &Browser, service: &Service) -> BTreeSet<String> {
     let count = documented(service).await.len();
     let script = "return [...document.querySelectorAll('.opblock')].map(block => \

@@ -87,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// Whether a process serves the token of a key.
+    /// Returns whether a process serves the token of a key.
     async fn is_served(&self, service: &Service, key: &str) -> bool {
         let request = self.client.get(service.url("/v1/token"));
         let answer = http::try_send(request.bearer_auth(key)).await;

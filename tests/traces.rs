@@ -29,7 +29,7 @@ async fn sandbox() -> Sandbox {
     sandbox::of_alice(Duration::from_secs(4)).await
 }
 
-/// A service that sends traces to this address, without delay.
+/// Starts a service that sends traces to this address, without delay.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     let mut service = Service::patient_for(sandbox);
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", collector);

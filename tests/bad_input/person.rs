@@ -31,7 +31,7 @@ impl Person {
         person
     }
 
-    /// The cookie that identifies the browser.
+    /// Returns the cookie that identifies the browser.
     pub(super) fn cookie_value(&self) -> &str {
         self.cookie.split_once('=').unwrap().1
     }

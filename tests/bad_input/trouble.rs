@@ -135,7 +135,7 @@ impl Trouble {
     }
 }
 
-/// A complete response. It ends the connection, so that each request meets the provider's current state.
+/// Returns a complete response. It ends the connection, so that each request meets the provider's current state.
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("{}{body}", head(status, body.len(), headers))
 }

@@ -122,7 +122,7 @@ impl Report {
             .collect()
     }
 
-    /// The last uses of the refresh tokens of these families.
+    /// Returns the last uses of the refresh tokens of these families.
     fn history(&self, families: &[usize]) -> String {
         let all = self.ledger.presentations().iter();
         let all = all.filter(|one| one.family.is_some_and(|it| families.contains(&it)));
@@ -288,7 +288,7 @@ impl Report {
         .count()
     }
 
-    /// How often the service says this in its logs.
+    /// Returns how often the service says this in its logs.
     pub(super) fn logged(&self, message: &str) -> usize {
         self.logs
             .iter()

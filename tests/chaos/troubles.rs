@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(2500);
 const SHORTEST_STOP: Duration = Duration::from_millis(200);
 /// The longest stop outlasts a lease by this.
 const LONGER: Duration = Duration::from_millis(4500);
-/// To hit the replica that takes over: how long before and after the end of a stopped replica's lease the next trouble
-/// may begin.
+/// To hit the replica that takes over, the next trouble may begin in a window around the end of a stopped replica's
+/// lease: how long before that end the window begins, and how long it is.
 const BEFORE_TAKEOVER: Duration = Duration::from_millis(300);
 const AROUND_TAKEOVER: Duration = Duration::from_millis(1200);
 /// How long a replica is cut off from the database.
@@ -136,7 +136,7 @@ impl Troubles {
         (replicas, self.past)
     }
 
-    /// The pause before the next trouble. After a stop it often ends when another replica takes over.
+    /// Returns the pause before the next trouble. After a stop it often ends when another replica takes over.
     fn pause(&mut self, has_stopped: bool) -> Duration {
         let share = self.dice.f64();
         if has_stopped && self.dice.bool() {

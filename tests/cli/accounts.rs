@@ -14,7 +14,7 @@ use crate::support::process::eventually;
 /// The operator's key of those services that have one.
 pub(super) const ADMIN: &str = "the-admin-key-of-the-test";
 
-/// The cells of a line of the table.
+/// Returns the cells of a line of the table.
 fn cells(line: &str) -> Vec<&str> {
     let cells = line.split("  ").map(str::trim);
     cells.filter(|cell| !cell.is_empty()).collect()

@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The variables that the binary knows, without the prefix.
+/// Returns the variables that the binary knows, without the prefix.
 pub(super) fn known_variables() -> BTreeSet<String> {
     let source = read("src/config/mod.rs");
     let (_, list) = source.split_once("KNOWN: &[&str] = &[").unwrap();
@@ -25,7 +25,7 @@ pub(super) fn known_variables() -> BTreeSet<String> {
     known
 }
 
-/// The variables in the first column of the tables.
+/// Returns the variables in the first column of the tables.
 fn documented_variables() -> BTreeSet<String> {
     let text = read("docs/CONFIGURATION.md");
     let rows = text
@@ -329,7 +329,7 @@ async fn completions_and_man_pages_know_every_command() {
     }
 }
 
-/// The anchors of the headings of a document, as GitHub makes them.
+/// Returns the anchors of the headings of a document, as GitHub makes them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let slug = |heading: &str| {

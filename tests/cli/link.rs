@@ -100,7 +100,7 @@ async fn interrupted(world: &World, signal: Signal) -> String {
     code
 }
 
-/// Returns the key of the first interrupted link.
+/// Returns the path of the key of the first interrupted link.
 fn pending(world: &World) -> PathBuf {
     let key_file = world.machine.key_file("default");
     key_file.with_file_name("default.toml.pending")
@@ -171,7 +171,7 @@ async fn an_interrupted_link_does_not_give_a_key_of_another_role() {
     let run = world.run(&["keys", "list"]).await.expect(1);
     assert!(run.only_line().ends_with("(forbidden)"), "{run:?}");
 
-    // The service does not show the other key again.
+    // The service does not show the key of the interrupted link again, so the file is kept.
     let pending = pending(&world);
     let kept = format!(
         "an interrupted link for Bob at sandbox (account 1) is complete; select the key in {} with --key-file",

@@ -71,7 +71,7 @@ impl Linking {
         }
     }
 
-    /// The process.
+    /// Returns the process.
     pub(super) fn child(&self) -> &Child {
         &self.child
     }

@@ -11,7 +11,7 @@ use crate::support::process::{self, within};
 
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// A home, a config folder, a temporary folder and a working folder, all deleted with this.
+/// A home, a config folder, a temporary folder and a working folder. They are deleted with this value.
 pub(super) struct Machine {
     folder: TempDir,
 }
@@ -33,17 +33,17 @@ impl Machine {
         Self { folder }
     }
 
-    /// The user's home.
+    /// Returns the user's home.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    /// The folder that commands run in.
+    /// Returns the folder that commands run in.
     pub(super) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    /// The folder for temporary files.
+    /// Returns the folder for temporary files.
     pub(super) fn tmp(&self) -> PathBuf {
         self.folder.path().join("tmp")
     }
@@ -54,7 +54,7 @@ impl Machine {
         folder.join(format!("{profile}.toml"))
     }
 
-    /// The folder of configuration files.
+    /// Returns the folder of configuration files.
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("config")
     }
@@ -148,7 +148,7 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The permissions of a file.
+/// Returns the permissions of a file.
 pub(super) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

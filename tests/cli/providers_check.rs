@@ -17,7 +17,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// A table of the file.
+/// Returns a table of the file.
 fn table(name: &str, issuer: &str, client_id: &str, secret: &str) -> String {
     format!(
         "[{name}]\nissuer = {issuer:?}\nclient_id = {client_id:?}\nclient_secret = {secret:?}\n\

@@ -96,7 +96,7 @@ fn certificate(folder: &Path) -> Certificate {
     Certificate::from_pem(&std::fs::read(folder.join("tls.crt")).unwrap()).unwrap()
 }
 
-/// A new client that trusts only this certificate.
+/// Returns a new client that trusts only this certificate.
 fn trusting(certificate: &Certificate) -> Client {
     http::client();
     let client = Client::builder().no_proxy().timeout(SOON);

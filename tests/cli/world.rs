@@ -53,7 +53,7 @@ impl World {
         self.service.url("")
     }
 
-    /// A client command for this service.
+    /// Returns a client command for this service.
     pub(super) fn client(&self, arguments: &[&str]) -> Command {
         let server = self.server();
         self.machine.command_with(&[("SERVER", &server)], arguments)
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// The sandbox API's greeting to the owner of a token.
+/// Returns the sandbox API's greeting to the owner of a token.
 pub(super) async fn greeted(api: &str, token: &str) -> String {
     let request = http::client().get(api).bearer_auth(token);
     let answer = http::send(request).await.expect(200);

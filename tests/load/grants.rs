@@ -145,7 +145,7 @@ async fn bring_to_life(
     execute(db, &sql).await;
 }
 
-/// The MAC of the only key of an account.
+/// Returns the MAC of the only key of an account.
 async fn mac_of(
     db: &DatabaseConnection,
     vault: &Vault,

@@ -87,7 +87,7 @@ async fn generate(language: &str, options: &[&str], folder: &Path) -> PathBuf {
     environment
 }
 
-/// The folder of the packages in a Python environment.
+/// Returns the folder of the packages in a Python environment.
 fn site_packages(environment: &Path) -> PathBuf {
     let mut pythons = std::fs::read_dir(environment.join("lib")).unwrap();
     let python = pythons.next().unwrap().unwrap();

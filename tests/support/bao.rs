@@ -65,7 +65,7 @@ impl Bao {
         bao
     }
 
-    /// The program, which is client and server.
+    /// Returns the program, which is client and server.
     pub(crate) async fn program() -> PathBuf {
         let packages = process::modules("kms").await.join("lib");
         let python = packages.read_dir().expect("packages").next();

@@ -82,7 +82,7 @@ impl Collector {
     }
 }
 
-/// The program inside of the package.
+/// Returns the program inside of the package.
 fn agent(environment: &Path) -> PathBuf {
     let pythons = std::fs::read_dir(environment.join("lib")).expect("no packages");
     let agents = pythons.flatten().map(|python| {
@@ -116,7 +116,7 @@ impl Span {
         }
     }
 
-    /// An attribute, as it was written.
+    /// Returns an attribute, as it was written.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let start = format!("-> {name}: ");
         let line = self

@@ -52,7 +52,7 @@ impl Service {
         service
     }
 
-    /// A service that has not been started.
+    /// Returns a service that has not been started.
     pub(crate) fn prepare(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let port = process::free_port();
@@ -154,7 +154,7 @@ impl Service {
         self.wrapper = wrapper;
     }
 
-    /// An address of the service.
+    /// Returns an address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:{}{path}", self.host, self.port)
     }

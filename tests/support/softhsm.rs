@@ -65,7 +65,7 @@ impl SoftHsm {
         self.tool(&["--delete-object", "--type", "secrkey", "--label", label]);
     }
 
-    /// Whether somebody has tried a wrong PIN since the last successful login.
+    /// Returns whether somebody has tried a wrong PIN since the last successful login.
     pub(crate) fn has_seen_a_wrong_pin(&self) -> bool {
         let listed = self.run("pkcs11-tool", &["--module", MODULE, "--list-slots"]);
         listed.contains("user PIN count low")

@@ -11,13 +11,13 @@ use super::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The service's response to a token request.
+/// Returns the service's response to a token request.
 pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answer {
     let request = client.get(service.url("/v1/token")).bearer_auth(key);
     http::send(request).await
 }
 
-/// Whether the sandbox's API accepts a token.
+/// Returns whether the sandbox's API accepts a token.
 pub(crate) async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
     let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
     http::send(request).await.status.is_success()

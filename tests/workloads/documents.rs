@@ -19,7 +19,7 @@ fn section(heading: &str) -> &'static str {
     section.split("\n## ").next().unwrap()
 }
 
-/// The blocks of a section that are in this language.
+/// Returns the blocks of a section that are in this language.
 pub(super) fn blocks(heading: &str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let blocks = section(heading).split(&fence[..]).skip(1);
@@ -81,7 +81,7 @@ impl Example {
         &found.unwrap().1
     }
 
-    /// A token in the shape of a platform.
+    /// Returns a token in the shape of a platform.
     async fn token(&self, issuer: &str, shape: &str, claims: &Value) -> String {
         let more = [
             ("platform", shape.to_owned()),

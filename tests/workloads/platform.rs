@@ -16,7 +16,7 @@ pub(crate) struct Platform {
     pub(crate) issuer: String,
     /// The URL at which jobs request tokens.
     pub(crate) request: String,
-    /// Where its keys are, beside those that its metadata name.
+    /// Another URL of its keys than the one in its metadata.
     pub(crate) keys: String,
     _child: Child,
     // Kept open: a child whose output is closed is killed at its next write.

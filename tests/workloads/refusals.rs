@@ -53,7 +53,7 @@ fn with_other_payload(token: &str) -> String {
     format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// Each refusal, with the name of its rule.
+/// Returns each refusal, with the name of its rule.
 fn refusals(issuer: &str, audience: &str) -> Vec<(Wrong, &'static str)> {
     use Wrong::{By, Claims, Gitlab, Header, Payload, Text};
     let now = now();

@@ -165,7 +165,8 @@ impl World {
     }
 }
 
-/// A file that trusts the nightly jobs of one owner at GitHub Actions, with more lines for the issuer and more claims.
+/// Returns a file that trusts the nightly jobs of one owner at GitHub Actions, with more lines for the issuer and more
+/// claims.
 pub(crate) fn github(issuer: &str, lines: &str, claims: &str) -> String {
     format!(
         r#"

@@ -52,7 +52,7 @@ impl Driver {
         &self.url
     }
 
-    /// The folder for the browser's profile.
+    /// Returns the folder for the browser's profile.
     pub(super) fn profile(&self) -> &Path {
         &self.profile
     }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// An entry of second `n`.
+/// Returns an entry of second `n`.
 pub(super) fn entry(n: u64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated).with("number", n);
     audit_draft(Actor::ADMIN, at(n)).entry(event)

@@ -42,7 +42,7 @@ fn with(callback: &str) -> LinkState {
     })
 }
 
-/// Whether a link that has not ended holds a callback.
+/// Returns whether a link that has not ended holds a callback.
 async fn any_held(store: &dyn TokenStore) -> bool {
     // No value is sealed with this key, so all rows are returned.
     let unused = SealId([0xff; SealId::LENGTH]);

@@ -25,7 +25,7 @@ async fn undo(store: &dyn TokenStore, now: Timestamp) -> u64 {
     store.undo_clock_steps(now, pause, 10).await.unwrap()
 }
 
-/// The last time at which a stored time is further ahead than `longest`.
+/// Returns the last time at which a stored time is further ahead than `longest`.
 fn before(time: Timestamp, longest: Duration) -> Timestamp {
     time - longest - MOMENT
 }

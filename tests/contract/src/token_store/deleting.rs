@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// The revocation of an account that is deleted at second 10, leased until second 40.
+/// Returns the revocation of an account that is deleted at second 10, leased until second 40.
 fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
     NewRevocation {
         account: Some(seen.account.id),

@@ -14,7 +14,7 @@ const LIMIT: GuessLimit = GuessLimit::new(LIFETIME);
 const PER_NETWORK: usize = GuessLimit::PER_ADDRESS;
 const OF_ALL: usize = GuessLimit::SERVICE_WIDE;
 
-/// A wrong code from a network, at a second.
+/// Returns a wrong code from a network, at a second.
 const fn wrong(network: usize, second: u64) -> (usize, u64, bool) {
     (network, second, true)
 }

@@ -22,7 +22,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     )
 }
 
-/// Link number `n`, requested with these labels.
+/// Returns link number `n`, requested with these labels.
 fn asking_for(n: u8, labels: Labels) -> NewLink {
     let new = new_link(n);
     let requester = Requester {

@@ -8,7 +8,7 @@ use central_oauth_domain::ports::{RecordedRefresh, TokenStore};
 use super::Fixture;
 use super::samples::*;
 
-/// A response with a new refresh token and an unusable access token.
+/// Returns a response with a new refresh token and an unusable access token.
 fn unusable(which: &str) -> RefreshedTokens {
     let failure = failure(30);
     RefreshedTokens {

@@ -9,7 +9,7 @@ use super::Fixture;
 use super::completing::tokens;
 use super::samples::*;
 
-/// Link number `n`, with which the holder of the first link's key relinks an account.
+/// Starts link number `n`, with which the holder of the first link's key relinks an account.
 async fn relink(store: &dyn TokenStore, n: u8, account: AccountId) -> Link {
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
     let link = keep(store, new_relink(n, holder.id, account)).await;

@@ -56,7 +56,7 @@ async fn status(store: &dyn TokenStore, lease: &RevocationLease) -> RevocationSt
     kept.unwrap().status
 }
 
-/// How many revocations hold a token.
+/// Returns how many revocations hold a token.
 async fn holding(store: &dyn TokenStore) -> usize {
     let nobodys = SealId([0; SealId::LENGTH]);
     let rows = store.rows_sealed_otherwise(OwnerKind::Revocation, nobodys, 0, 100);

@@ -20,7 +20,7 @@ use super::Fixture;
 use super::confirming::owner;
 use super::samples::*;
 
-/// The header of values of key number `n`. Zeros and arbitrary bytes are allowed.
+/// Returns the header of values of key number `n`. Zeros and arbitrary bytes are allowed.
 const fn seal(n: u8) -> SealId {
     SealId([1, 0, n, 0xff, !n])
 }
@@ -37,7 +37,7 @@ async fn in_use(store: &dyn TokenStore) -> BTreeSet<SealId> {
     store.seals_in_use().await.unwrap()
 }
 
-/// All owners of a kind with a value that another key sealed.
+/// Returns all owners of a kind with a value that another key sealed.
 async fn otherwise(store: &dyn TokenStore, owners: OwnerKind, present: u8) -> Vec<SealedRow> {
     let rows = store.rows_sealed_otherwise(owners, seal(present), 0, u64::MAX);
     let rows = rows.await.unwrap().into_iter();
@@ -202,7 +202,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     }
 }
 
-/// The expected rows of a kind of owners: which owners, and which of their values.
+/// Returns the expected rows of a kind of owners: which owners, and which of their values.
 fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretKind>)> {
     use SecretKind::*;
     match owners {
@@ -402,7 +402,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     };
     assert_eq!(consent.handle, by(50, "DeviceCode"));
     assert_eq!(consent.callback, Some(by(50, "new")));
-    // The claim was read before, and restores nothing either.
+    // The claim was read before the values were sealed again. Using it does not restore the old values either.
     store.postpone_poll(&claimed, poll(9)).await.unwrap();
     let LinkState::Authorizing(consent) = found(&*store, 3).await.state else {
         panic!("not authorizing any more");

@@ -121,7 +121,7 @@ async fn a_damaged_header_of_one_value_costs_one_account() {
     let mut service = Service::start_for(&sandbox).await;
     let (ada, eve) = (link(&service).await, link(&service).await);
     assert!(service.stop().await.success());
-    // Changes a bit of the key id in the sealed value.
+    // Overwrites a byte of the key id in the sealed value.
     let damage = "access_token = CAST(substr(access_token, 1, 4) || X'00' || substr(access_token, 6) AS BLOB)";
     execute(
         &service,

@@ -198,8 +198,7 @@ const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Valid unless overridden above. No other machine is contacted before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
-/// Variables that are not in the lists above: every client id is valid here, and the others are variables of the client
-/// commands.
+/// Variables without a wrong value in the lists above: those of the client commands, and the client id of a provider.
 const ELSEWHERE: [&str; 4] = ["ACCESS_KEY", "ID_TOKEN", "PROVIDER_CLIENT_ID", "SERVER"];
 
 /// Returns each variable at fault, with the settings.

@@ -184,7 +184,7 @@ claims = {{ repository_owner_id = "65"{claims} }}
     )
 }
 
-/// The time of the platforms, in seconds.
+/// Returns the time of the platforms, in seconds.
 #[expect(
     clippy::disallowed_methods,
     reason = "platforms and the service have the same clock"

@@ -15,12 +15,12 @@ const SCOPES: &str = "openid profile email";
 const SOON: Duration = Duration::from_secs(60);
 /// Long enough to use a token, short enough to wait for the next one.
 const LIFETIME: Duration = Duration::from_secs(6);
-/// The link of our page to the provider.
+/// The CSS selector of the link from the service's page to the provider.
 const WAY_ON: &str = "a.main";
 /// Alice's id at allauth.
 const ALICE: &str = "1";
 
-/// A service with the device flow.
+/// Starts a service with the device flow.
 async fn service(provider: &Allauth) -> Service {
     Service::start(&[
         ("PROVIDER_ISSUER", provider.issuer.as_str()),
@@ -73,7 +73,8 @@ async fn an_account_is_linked_refreshed_and_given_back() {
     let deleted = program.delete(&service, &account).await.expect(200);
     assert_eq!(deleted.str("provider_revocation"), "revoked");
     program.userinfo(&provider.issuer, &token).await.expect(401);
-    // Refresh token and access token: allauth revokes only the token that it gets.
+    // The service must revoke both the refresh token and the access token: allauth revokes only the token that a
+    // request names.
     let told = provider.told_at("revoke");
     assert_eq!(
         Vec::from_iter(told.iter().map(|told| told.status)),
@@ -98,7 +99,7 @@ async fn a_service_that_is_told_to_slow_down_does() {
             let was_told = async || provider.told_at("token").len() >= 2;
             eventually(SOON, "two answers before the consent", was_told).await;
             let told = provider.told_at("token");
-            // On a very busy machine the second poll may be so late that it obeys.
+            // On a very busy machine the second poll may be so late that it keeps the longer interval by chance.
             if told[1].at - told[0].at < demanded {
                 return (provider, service, confirmed);
             }
@@ -118,7 +119,7 @@ async fn a_service_that_is_told_to_slow_down_does() {
     assert_eq!(errors.last(), Some(&""));
     let pauses = Vec::from_iter(told.windows(2).map(|two| two[1].at - two[0].at));
     assert!(pauses[0] >= announced && pauses[0] < demanded, "{told:?}");
-    // Five seconds more than before (RFC 8628 section 3.5), from then on.
+    // `slow_down` adds five seconds to the interval of this and all later polls (RFC 8628 section 3.5).
     let longer = announced + Duration::from_secs(5);
     assert!(pauses[1..].iter().all(|pause| *pause >= longer), "{told:?}");
     assert_eq!(

@@ -134,7 +134,7 @@ fn the_domain_knows_no_exporter_and_no_metric() {
     }
 }
 
-/// All files below a folder.
+/// Returns all files below a folder.
 fn walk(folder: PathBuf) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());

@@ -17,7 +17,7 @@ use crate::support::sandbox;
 use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Secrets that must not be in the log.
+/// A bearer that is no key of this service. The log must not contain it.
 const STRANGER: &str = "coak_a-bearer-that-is-no-key-of-this-service";
 
 async fn sandbox() -> Sandbox {
@@ -48,7 +48,7 @@ fn head(verified: &str) -> &str {
     head.expect("no head")
 }
 
-/// All entries, page by page.
+/// Returns all entries, read page by page.
 async fn entries(client: &Client, service: &Service, filter: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut cursor = String::new();
@@ -73,7 +73,7 @@ fn of_kind<'a>(entries: &'a [Value], kind: &str) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Links, uses, changes and deletes.
+/// Links an account, uses it, creates and deletes a key, and deletes the account. Returns the account's id.
 async fn be_busy(client: &Client, service: &Service) -> String {
     let key = link(service).await;
     let token = || client.get(service.url("/v1/token"));
@@ -142,7 +142,7 @@ async fn it_says_who_did_what_and_reveals_changes() {
     let first: Value = serde_json::from_str(first).expect("no JSON");
     assert_eq!(first["id"], "2");
 
-    // The service goes on, and is stopped.
+    // The service writes more entries, and is stopped.
     be_busy(&client, &service).await;
     assert!(service.stop().await.success());
     let before = verified(&service, &["--head", &kept]).await;
@@ -229,7 +229,7 @@ async fn three_replicas_write_one_chain() {
     let client = http::client();
     let busy = services.iter().flat_map(|service| [service; 2]);
     let accounts = join_all(busy.map(|service| be_busy(&client, service))).await;
-    // Verified while they write.
+    // The log can be verified while the services run.
     let during = verified(&services[0], &[]).await;
     let accounts: BTreeSet<_> = accounts.into_iter().collect();
     assert_eq!(accounts.len(), 6);

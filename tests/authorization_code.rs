@@ -23,7 +23,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 const TIMEOUT: Duration = Duration::from_secs(60);
 const SCOPES: &str = "openid profile email offline_access";
 
-/// A service with this flow, and its provider.
+/// Starts a provider, and a service that uses this flow.
 async fn started(client_id: &str, secret: Option<&str>) -> (OidcProvider, Service) {
     let mut service = Service::prepare(&[
         ("PROVIDER_FLOW", "authorization_code"),
@@ -108,7 +108,7 @@ async fn a_person_goes_to_the_provider_and_is_sent_back() {
     program
         .expect_accepted_by(&provider.issuer, &token, "alice")
         .await;
-    // It has a refresh token, and is refreshed like any other.
+    // The grant has a refresh token, so the service refreshes it like any other grant.
     eventually(Duration::from_secs(60), "a refresh", async || {
         program.token().await != token
     })
@@ -157,7 +157,7 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
     denied.wait_for("denied").await;
     denied.expect_no_token("unauthorized").await;
 
-    // Another browser brings the response that was meant for this one.
+    // Another browser opens the callback address that was meant for this browser.
     let linked = Program::ask(&service, "linked").await;
     browser.goto(linked.verification_url_complete()).await;
     browser.click("button[value=look_up]").await;
@@ -182,13 +182,13 @@ async fn a_no_foreign_browsers_and_answers_used_twice() {
 
     // A response from another issuer is rejected and ends the link; the person can start again.
     let mixed_up = format!("{callback}&iss=https%3A%2F%2Fevil.example");
-    // From a page without automatic reload: the waiting page would reload as soon as the link ends.
+    // Leaves the waiting page first, because it would reload as soon as the link ends.
     browser.goto(&service.url("/device")).await;
     browser.goto(&mixed_up).await;
     browser.wait_for_text("It did not work").await;
     browser.wait_for_text("another issuer").await;
     linked.wait_for("failed").await;
-    // It shows the same when it is opened again, and after a third response.
+    // The page shows the same error when this callback is opened again, and when another one is opened.
     for again in [&mixed_up, &callback] {
         browser.goto(&service.url("/device")).await;
         browser.goto(again).await;
@@ -212,7 +212,7 @@ async fn callback_of(browser: &Browser, service: &mut Service) -> (String, Strin
         callback.starts_with(&service.url("/callback/"))
     })
     .await;
-    // The error page would reload by itself.
+    // Leaves the browser's error page, which would reload by itself.
     browser.goto("about:blank").await;
     service.run().await;
     browser.goto(&service.url("/device")).await;
@@ -233,7 +233,7 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     let client = http::client();
     let get = |url: &str| client.get(url).header("cookie", &cookie);
 
-    // Without the cookie, as a HEAD and as a prefetch it has no effect.
+    // Without the cookie, as a HEAD request and as a prefetch, the callback has no effect.
     http::send(client.get(&callback)).await.expect(400);
     let head = client.head(&callback).header("cookie", &cookie);
     let head = http::send(head).await.expect(303);
@@ -246,7 +246,7 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     let page = http::send(get(&service.url(head.header("location")))).await;
     assert!(page.text.contains(&provider.issuer), "{}", page.text);
 
-    // Two at once, then the person's, then a reload after a restart.
+    // The callback is requested twice at once, then by the person's browser, then again after a restart.
     let (first, second) = tokio::join!(http::send(get(&callback)), http::send(get(&callback)));
     for taken in [first.expect(303), second.expect(303)] {
         assert_eq!(taken.header("location"), head.header("location"));
@@ -256,7 +256,7 @@ async fn a_callback_that_the_browser_repeats_links_once_and_shows_it_each_time()
     service.restart().await;
     browser.goto(&callback).await;
     browser.wait_for_text("can now use this account").await;
-    // Browsers that preload pages bring other responses, too: the first counts.
+    // Browsers that preload pages may send other responses too. Only the first one counts.
     let other = callback.replacen("code=", "code=other", 1);
     for later in [&other, &declined] {
         let taken = http::send(get(later)).await.expect(303);
@@ -398,7 +398,7 @@ async fn the_return_code_has_no_barriers_in_other_languages() {
         let at = AtThePrompt::come_with(options).await;
         at.expect_no_barriers(options.language, "return-code").await;
         at.fail().await;
-        // The page follows by itself.
+        // The open page reloads by itself.
         at.browser.find(".sign").await;
         at.expect_no_barriers(options.language, "not-confirmed")
             .await;
@@ -420,7 +420,7 @@ async fn a_program_at_its_prompt_sees_that_the_link_has_ended() {
     at.browser.close().await;
 }
 
-/// The access key in a folder.
+/// Returns the access key in a folder, if there is one.
 fn kept_key(folder: &Path) -> Option<String> {
     for entry in folder.read_dir().unwrap().map(Result::unwrap) {
         let found = if entry.file_type().unwrap().is_dir() {

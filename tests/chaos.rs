@@ -76,7 +76,7 @@ const CRASHES: Scenario = Scenario {
     provider_timeout: Duration::from_secs(3),
     lives: Duration::from_millis(1500),
     answers_within: Duration::from_millis(150),
-    // Each lost response gets one retry, so two losses in a row get two.
+    // Any number of responses can be lost in a row, and each loss needs one more retry.
     reuse: Reuse::Retries(u32::MAX),
     faults: false,
     clock_steps: true,
@@ -89,8 +89,8 @@ const TWO_PROCESSES: Scenario = Scenario {
     clock_steps: false,
     ..CRASHES
 };
-/// A provider that ends the grant at the first retry. Each kill in between costs a grant here: with fewer kills some
-/// grants remain.
+/// A provider that ends the grant at the first retry. Each kill during a refresh costs a grant, so processes live
+/// longer here: some grants must remain.
 const STRICT: Scenario = Scenario {
     name: "C: crashes, a provider that forgives nothing",
     lives: Duration::from_secs(6),
@@ -104,7 +104,7 @@ const FAULTS: Scenario = Scenario {
     name: "D: crashes and a network that fails",
     faults: true,
     clock_steps: false,
-    // Sometimes longer than the service waits.
+    // Sometimes longer than the service's provider timeout.
     answers_within: Duration::from_secs(4),
     ..CRASHES
 };
@@ -114,7 +114,7 @@ const REPLICAS: Scenario = Scenario {
     name: "E: three replicas on one PostgreSQL",
     processes: 3,
     stage: Stage::Server,
-    // A lease lasts 5 s longer.
+    // A lease lasts 5 s longer than this timeout.
     provider_timeout: Duration::from_secs(2),
     clock_steps: false,
     ..CRASHES

@@ -1,5 +1,5 @@
-//! From SQLite to PostgreSQL with the real binary, killed meanwhile: keys still give access to the same accounts, and
-//! no refresh token is used twice.
+//! Copies from SQLite to PostgreSQL with the real binary, which is killed meanwhile: keys still give access to the same
+//! accounts, and no refresh token is used twice.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -21,8 +21,8 @@ use crate::support::tokens::working_token_at;
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// A sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token is used
-/// twice.
+/// Starts a sandbox where each link is another person, who consents automatically. It ends a grant whose refresh token
+/// is used twice.
 async fn sandbox() -> Sandbox {
     sandbox::of_many(LIFETIME).await
 }
@@ -88,20 +88,20 @@ async fn a_service_moves_to_postgresql() {
 
     assert!(service.stop().await.success());
     make_slow(&target.name);
-    // At its start, while it creates its tables.
+    // Kills the copy at its start, while it creates its tables.
     let mut delay = 40;
     while !has_tables(&target.name) {
         killed_after(&service, &arguments, delay).await;
         delay += delay / 4;
     }
     killed_once_further(&service, &arguments, &target.name).await;
-    // The service runs again in between: it refreshes every account, and one is new.
+    // The service runs again in between: it refreshes every account, and a new account is linked.
     service.run().await;
     sleep(LIFETIME + Duration::from_secs(1)).await;
     keys.push(link(&service).await);
     assert!(service.stop().await.success());
     killed_once_further(&service, &arguments, &target.name).await;
-    // At any moment up to its end.
+    // Kills the copy at any moment up to its end.
     make_fast(&target.name);
     while !state(&target.name).1 {
         killed_after(&service, &arguments, delay).await;
@@ -122,7 +122,7 @@ async fn a_service_moves_to_postgresql() {
     expect_verified(&service).await;
 }
 
-/// The audit log says what has happened before the copy and after it, and nobody has changed it.
+/// Asserts that the audit log contains what happened before the copy and after it, and that nobody has changed it.
 async fn expect_verified(service: &Service) {
     let output = service.output(&["audit", "verify"]).await;
     assert!(output.status.success(), "{}", said(&output));
@@ -145,7 +145,7 @@ async fn killed_once_further(service: &Service, arguments: &[&str], database: &s
     let mut command = service.command(&[&["copy"], arguments].concat());
     let mut copy = command.spawn().expect("copy does not run");
     eventually(Duration::from_secs(120), "a copy on its way", async || {
-        // On a very busy machine it may get no connection in time.
+        // On a very busy machine the copy may get no connection in time.
         if copy.try_wait().expect("the copy is lost").is_some() {
             copy = command.spawn().expect("copy does not run");
         }
@@ -157,7 +157,7 @@ async fn killed_once_further(service: &Service, arguments: &[&str], database: &s
     assert!(rows > 0 && !is_complete, "not killed on its way");
 }
 
-/// Slows down every access key, so that a copy takes seconds on any machine.
+/// Slows down the insertion of access keys, so that a copy takes seconds on any machine.
 fn make_slow(database: &str) {
     let sql = "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS \
                'BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END'; \
@@ -222,7 +222,7 @@ async fn an_unfinished_copy_is_not_served() {
     let key = link(&service).await;
     assert!(service.stop().await.success());
     let (from, to) = (database(&service), target.url.clone());
-    // All but the last transaction.
+    // Copies everything, and then removes what the last transaction of a copy writes.
     assert!(
         copy(&service, &["--from", &from, "--to", &to])
             .await
@@ -235,7 +235,7 @@ async fn an_unfinished_copy_is_not_served() {
     assert!(!service.run_to_the_end().await.success());
     let logs = service.logs();
     assert!(logs.contains("is an unfinished copy"), "{logs}");
-    // Source and destination are those of the service's settings.
+    // Without options, the source and the destination are those of the service's settings.
     let done = copy(&service, &[]).await;
     assert!(done.status.success(), "{}", said(&done));
     service.run().await;

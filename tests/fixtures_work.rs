@@ -124,7 +124,7 @@ impl Program {
         self.post("token_endpoint", &form).await
     }
 
-    /// The whole flow, up to the tokens.
+    /// Goes through the whole flow. Returns the tokens.
     async fn link(&self, browser: &Browser, name: &str) -> Answer {
         let flow = self.begin().await;
         let device_code = flow.str("device_code");

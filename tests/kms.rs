@@ -19,7 +19,7 @@ use crate::support::service::Service;
 const START_WITHIN: Duration = Duration::from_secs(60);
 const KEY: &str = "/v1/transit/keys/central-oauth";
 
-/// OpenBao with a Transit key.
+/// Starts OpenBao and creates a Transit key.
 async fn start_bao(service: &Service) -> Bao {
     let bao = Bao::start(service.file("bao.log")).await;
     let mount = json!({"type": "transit"});
@@ -51,7 +51,7 @@ async fn get(service: &Service, path: &str) -> Answer {
     http::send(http::client().get(service.url(path))).await
 }
 
-/// A service whose key OpenBao has wrapped, and that has started once.
+/// Returns a service whose key OpenBao has wrapped. It has run once, and is stopped.
 async fn wrapped_by_bao() -> (Service, Bao) {
     let mut service = Service::prepare(&[("KMS_GRACE", "1")]);
     // The database was created with the key in plain text.
@@ -186,7 +186,7 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
     let ended = service.ended().await;
     assert_eq!(ended.code(), Some(1), "{}", service.logs());
     assert!(service.logs().contains("may not be used any more"));
-    // It does not start either.
+    // The service does not start again either.
     let refused = service.run_to_the_end().await;
     assert_eq!(refused.code(), Some(1), "{}", service.logs());
     let logs = service.logs();
@@ -195,7 +195,7 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
         "{logs}"
     );
     assert!(!logs.contains(Bao::TOKEN) && !logs.contains(Service::SECRET_KEY));
-    // Nor would it, and the check says so in the same words. It does not make the key that is missing.
+    // `config check` says the same words, and does not create the missing key.
     let (code, stdout, stderr) = config_check(&service).await;
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     let reason = stderr.lines().last().unwrap_or_default();

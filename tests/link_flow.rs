@@ -65,7 +65,7 @@ async fn a_person_with_javascript_types_the_code_and_the_page_follows_by_itself(
     program.expect_status("pending").await;
     person.confirm().await;
     program.expect_status("authorizing").await;
-    // As in Safari 15.
+    // Safari 15 has no `AbortSignal.timeout`.
     let old = "delete AbortSignal.timeout";
     person
         .browser
@@ -137,7 +137,7 @@ async fn a_person_without_javascript_and_a_restart_before_the_consent() {
     program
         .expect_accepted_by(&provider.issuer, &token, "bob")
         .await;
-    // A lost response is requested again.
+    // If a response was lost, the program can request the token again.
     assert_eq!(program.token().await, token);
     person.browser.close().await;
 }

@@ -108,7 +108,7 @@ async fn at_info_there_is_every_link_verdict_and_revocation_and_nothing_else() {
     assert_eq!(lines[7]["outcome"], "revoked");
 }
 
-/// A key that the owner of the only account makes with these limits.
+/// Creates a key with these limits, with the key of the owner of the only account.
 async fn limited(service: &Service, owner: &str, limits: Value) -> String {
     let mut body = json!({"name": "reader"});
     for (name, value) in limits.as_object().unwrap() {
@@ -145,7 +145,7 @@ async fn a_flood_of_refused_keys_does_not_fill_the_log() {
         .iter()
         .filter(|it| it.contains("may have been stolen"));
     assert_eq!(stolen.count(), refused);
-    // One says that there are too many.
+    // The only other message says that there are too many.
     assert_eq!(
         messages.len(),
         2 * refused + messages.iter().filter(|it| it.contains("too many")).count()
@@ -163,7 +163,7 @@ async fn a_grant_that_ends_is_logged_once() {
         service.logs().contains("not refreshed")
     })
     .await;
-    // It is retried again and again meanwhile.
+    // The service retries the refresh again and again meanwhile.
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert!(service.stop().await.success());
     let lines = lines(&service);
@@ -219,7 +219,7 @@ async fn every_line_of_a_request_has_its_id() {
     every_field_is_in_the_document(&lines);
 }
 
-/// Only our own lines; libraries have fields of their own.
+/// Checks only our own lines, because libraries have fields of their own.
 fn every_field_is_in_the_document(lines: &[Value]) {
     let document = include_str!("../docs/OPERATIONS.md");
     let (_, table) = document.split_once("| field | what |").unwrap();

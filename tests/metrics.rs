@@ -22,10 +22,10 @@ use crate::support::service::Service;
 /// The series that the first count after a link creates.
 const COUNTED: &str = "central_oauth_accounts{provider=\"sandbox\",status=\"active\"} 1";
 
-/// Shorter than a writer waits.
+/// How long the database is locked: shorter than a writer waits.
 const LOCKED_FOR: Duration = Duration::from_secs(3);
 
-/// A generous limit: the scrape must not wait for the database, which is locked for longer.
+/// A generous limit for a scrape, which must not wait for the locked database.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 struct Scene {
@@ -36,7 +36,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// A sandbox whose tokens last this long, and a service whose metrics can be scraped.
+    /// Starts a sandbox whose tokens last this long, and a service whose metrics can be scraped.
     async fn new(access_token_ttl: Duration) -> Self {
         let sandbox = sandbox::of_alice(access_token_ttl).await;
         let mut service = Service::patient_for(&sandbox);
@@ -193,7 +193,7 @@ async fn whatever_callers_send_makes_no_new_series() {
     assert!(!logs.contains("evil"), "{logs}");
 }
 
-/// Invented words wherever the service accepts some.
+/// Uses an invented word wherever the service accepts a text.
 async fn hostile(scene: &Scene, word: &str) {
     let quoted = format!("{word}\"}} 1");
     for path in [

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::process::{fixtures, modules};
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -59,9 +59,9 @@ fn the_unit_is_hardened() {
     assert!(report.contains("Overall exposure level"), "{report}");
 }
 
-/// The files of an asset of the package, which may be a pattern such as `docs/*.md`.
+/// Returns the files of an asset of the package, which may be a pattern such as `docs/*.md`.
 fn files(source: &str) -> Vec<String> {
-    // `packaging/release` makes what is in target.
+    // `packaging/release` creates the files in `target`, so they need not exist here.
     let Some((folder, end)) = source.split_once('*') else {
         assert!(source.starts_with("target/") || Path::new(source).is_file());
         return vec![source.to_owned()];
@@ -102,7 +102,7 @@ fn the_package_has_every_file_that_it_names() {
     let program = value("ExecStart").split(' ').next().unwrap();
     assert_eq!(installed(program), "755");
     assert_eq!(value("ExecReload"), "/bin/kill -HUP $MAINPID");
-    // Its package, which a minimal Debian lacks.
+    // A minimal Debian lacks the package of `kill`.
     assert!(package["depends"].as_str().unwrap().contains("procps"));
     let (_, document) = value("Documentation").split_once("file://").unwrap();
     assert_eq!(installed(document), "644");
@@ -126,7 +126,7 @@ fn the_environment_of_the_package_is_a_configuration() {
     let key_file = value("CENTRAL_OAUTH_SECRET_KEY_FILE");
     assert!(read("packaging/debian/postinst").contains(&format!("key={key_file}\n")));
     assert!(value("CENTRAL_OAUTH_DB_PATH").starts_with("/var/lib/central-oauth/"));
-    // With all examples, except those that need a value or contradict each other.
+    // Checks all examples together, except those that need a value or contradict each other.
     let examples = text.replace("\n#CENTRAL_OAUTH_", "\nCENTRAL_OAUTH_");
     let unusable = ["CENTRAL_OAUTH_SECRET_KEY_FILE", "CENTRAL_OAUTH_PROVIDERS"];
     let mut settings = assignments(&examples);
@@ -205,11 +205,11 @@ async fn a_linter_has_nothing_to_say_about_the_image() {
     assert_eq!(output(hadolint, &["Dockerfile"]), "");
 }
 
-/// The environments of our services in what `compose` has read.
+/// Returns the environments of our services in what `compose` has read.
 #[track_caller]
 fn environments(read: &Output) -> Vec<Value> {
     assert!(read.status.success(), "{read:?}");
-    // Not even a warning.
+    // Compose must not print even a warning.
     assert_eq!(String::from_utf8_lossy(&read.stderr), "");
     let project: Value = serde_json::from_slice(&read.stdout).unwrap();
     let all = project["services"].as_object().unwrap().values();
@@ -217,7 +217,7 @@ fn environments(read: &Output) -> Vec<Value> {
     Vec::from_iter(ours.map(|service| service["environment"].clone()))
 }
 
-/// What Compose reads from a copy of `docker-compose.yml`, beside an `.env` with this content, if any.
+/// Returns what Compose reads from a copy of `docker-compose.yml`, beside an `.env` with this content, if any.
 async fn compose(secrets: Option<&str>, shell: &[(&str, &str)], profile: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -300,13 +300,13 @@ async fn chart(arguments: &[&str]) -> String {
     output(python, &[&[script.to_str().unwrap()], arguments].concat())
 }
 
-/// Valid objects of a file in `packaging/kubernetes`.
+/// Returns the valid objects of a file in `packaging/kubernetes`.
 async fn manifest(name: &str) -> Vec<Value> {
     let path = format!("packaging/kubernetes/{name}.yaml");
     serde_json::from_str(&chart(&["read", &path]).await).unwrap()
 }
 
-/// The variables that the ConfigMap sets.
+/// Returns the variables that the ConfigMap sets.
 fn settings(objects: &[Value]) -> Vec<(&str, &str)> {
     let data = object(objects, "ConfigMap")["data"].as_object().unwrap();
     data.iter()
@@ -314,7 +314,7 @@ fn settings(objects: &[Value]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// In seconds.
+/// Returns the time limit of a migration, in seconds.
 fn longest_migration() -> u64 {
     let source = read("adapters/store-seaorm/src/schema.rs");
     let (_, rest) = source
@@ -323,7 +323,7 @@ fn longest_migration() -> u64 {
     rest.split_once(')').unwrap().0.parse().unwrap()
 }
 
-/// The variables that are secrets.
+/// Returns the variables that are secrets.
 fn secrets() -> Vec<String> {
     let source = read("src/config/environment.rs");
     let (_, list) = source.split_once("SECRETS: &[&str] = &[").unwrap();
@@ -359,7 +359,8 @@ async fn manifests_are_valid_and_restricted() {
         assert_eq!(context["allowPrivilegeEscalation"], false, "{name}");
         assert_eq!(context["readOnlyRootFilesystem"], true, "{name}");
         assert_eq!(context["capabilities"]["drop"][0], "ALL", "{name}");
-        // A pod that is killed while it migrates rolls back and starts over.
+        // A pod that is killed while it migrates rolls back and starts over, so the probe waits longer than any
+        // migration.
         let probe = |field: &str| container["startupProbe"][field].as_u64().unwrap();
         let patience = probe("periodSeconds") * probe("failureThreshold");
         assert!(patience > longest_migration(), "{name}: {patience} s");
@@ -514,7 +515,7 @@ mod helm {
             let scheme = &container[probe]["httpGet"]["scheme"];
             assert_eq!(scheme, "HTTPS", "{probe}");
         }
-        // The sleep, the timeout, 10 s to record the response and 5 s to end, with as much again to spare.
+        // The sleep, the provider timeout, 10 s to record the response and 5 s to end, with another 15 s to spare.
         let sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
         let grace = pod["terminationGracePeriodSeconds"].as_u64();
         assert_eq!(grace.unwrap(), sleep.unwrap() + 120 + 30);
@@ -549,7 +550,7 @@ mod helm {
             (json!({ "replicas": 2 }), "/replicas"),
             (json!({ "replica": 1 }), "replica"),
             (json!({ "settings": secret }), "CENTRAL_OAUTH_SECRET_KEY"),
-            // Helm would write 2.592e+06.
+            // Helm would write this number as 2.592e+06.
             (json!({ "settings": number }), "REFRESH_AT_LEAST"),
             (
                 json!({ "settings": public("auth.example.com") }),

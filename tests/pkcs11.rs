@@ -32,7 +32,7 @@ async fn is_said(service: &Service, text: &str) {
     eventually(WITHIN, text, said).await;
 }
 
-/// A service whose key is wrapped by the AES key `first` of a token, and that has started once.
+/// Returns a service whose key is wrapped by the AES key `first` of a token. It has started once.
 async fn wrapped_by_aes() -> (Service, SoftHsm) {
     let mut service = Service::prepare(&[("KMS_GRACE", "2")]);
     let token = SoftHsm::new(&mut service);
@@ -63,10 +63,10 @@ async fn a_token_that_goes_away_does_not_stop_the_service() {
     assert_eq!(checked.status.code(), Some(0));
     let warned = String::from_utf8_lossy(&checked.stderr).into_owned();
     assert!(warned.contains("the token is not there"), "{warned}");
-    // It comes back while the service runs.
+    // The token comes back while the service runs.
     token.plug_in();
     is_said(&service, "decrypts the secret key again").await;
-    // And while the service waits for it at the start.
+    // The token comes back while the service waits for it at the start.
     token.pull_out();
     service.restart().await;
     assert_eq!(ready(&service).await, 503);
@@ -110,14 +110,14 @@ async fn both_keys_are_changed_while_the_service_runs() {
 async fn a_wrong_pin_is_sent_once_and_not_again() {
     let (mut service, token) = wrapped_by_aes().await;
     write_pin(&mut service, "the-wrong-pin");
-    // The running service goes on: ended and started again, it would send the wrong PIN once more.
+    // The running service continues. If it ended and were started again, it would send the wrong PIN once more.
     is_said(&service, "C_Login: PinIncorrect").await;
     assert_eq!(ready(&service).await, 200);
     write_pin(&mut service, SoftHsm::PIN);
     is_said(&service, "decrypts the secret key again").await;
     service.stop().await;
     assert!(!token.has_seen_a_wrong_pin());
-    // A start says so with an exit code of its own, at which systemd does not try again.
+    // A start with a wrong PIN ends with an exit code of its own, after which systemd does not try again.
     write_pin(&mut service, "another-wrong-pin");
     let ended = service.run_to_the_end().await;
     assert_eq!(ended.code(), Some(WRONG_PIN), "{}", service.logs());

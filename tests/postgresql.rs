@@ -20,12 +20,12 @@ use crate::support::tokens::{token, working_token, works};
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A sandbox whose Alice consents at once.
+/// Starts a sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     sandbox_that(Reuse::Forbidden).await
 }
 
-/// The same, with a reaction to reused refresh tokens.
+/// Starts such a sandbox with this reaction to reused refresh tokens.
 async fn sandbox_that(reuse: Reuse) -> Sandbox {
     sandbox::start(SandboxOptions {
         reuse,
@@ -152,7 +152,7 @@ async fn replicas_share_a_pooler() {
     other.stop().await;
 }
 
-/// The replicas as the command lists them.
+/// Returns the replicas as the command lists them.
 async fn replicas(service: &Service) -> serde_json::Value {
     let output = service.output(&["replicas", "--json"]).await;
     let words = String::from_utf8_lossy(&output.stderr);
@@ -177,7 +177,7 @@ async fn replicas_are_listed_until_they_stop() {
     assert_eq!(replicas(&other).await, serde_json::json!([]));
 }
 
-// Otherwise `migrate down` could remove columns in which the last responses are to be saved.
+// If the replica left the list earlier, `migrate down` could remove columns that its last responses need.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_is_listed_until_its_last_response_has_arrived() {
     let (sandbox, database) = (sandbox().await, Cluster::shared().create_database());

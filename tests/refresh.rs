@@ -22,7 +22,7 @@ const LIFETIME: Duration = Duration::from_secs(4);
 /// Long enough for everything in these tests, even on a very slow machine.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A sandbox whose Alice consents at once.
+/// Starts a sandbox whose Alice consents at once.
 async fn sandbox(access_token_ttl: Duration) -> Sandbox {
     sandbox::of_alice(access_token_ttl).await
 }
@@ -40,7 +40,7 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-/// A service whose sandbox is busy with many other accounts.
+/// Starts a service whose sandbox is busy with many other accounts.
 async fn patient_service(sandbox: &Sandbox) -> Service {
     let mut service = prepare(sandbox);
     service.be_patient();
@@ -62,7 +62,7 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// One caller for each of these addresses.
+    /// Starts one caller for each of these addresses.
     fn ask(urls: impl IntoIterator<Item = String>, sandbox: &Sandbox, key: &str) -> Self {
         let (over, good) = (Arc::default(), Arc::default());
         let mut callers = JoinSet::new();
@@ -146,7 +146,7 @@ async fn many_callers_always_get_a_token_that_works() {
     assert!(service.stop().await.success());
     let refreshes = told(&service);
     eprintln!("{good} tokens worked, {refreshes} refreshes in {took:?}");
-    // Every generation once, and none unnecessarily.
+    // Each refresh token was used once, and no refresh was unnecessary.
     assert_eq!(sandbox::presented(&sandbox), refreshes);
     assert!(generations.len() <= refreshes, "{generations:?}");
     assert!(refreshes <= most(took, LIFETIME.mul_f64(0.9)));
@@ -182,7 +182,7 @@ async fn two_processes_on_one_database_share_a_grant() {
 }
 
 /// Kills the service, unless a refresh is in progress: the sandbox accepts no retry, so a crash between its response
-/// and the commit would cost the grant. Returns whether it did.
+/// and the commit would cost the grant. Returns whether the service was killed.
 async fn kill_between_refreshes(service: &mut Service, sandbox: &Sandbox) -> bool {
     // No new response is sent from here on, and earlier ones are being stored.
     sandbox.faults().go_down_for(Duration::from_secs(3600));
@@ -202,7 +202,7 @@ async fn a_grant_survives_crashes() {
     let key = link(&service).await;
     let client = http::client();
     let mut known = String::new();
-    // At any moment between two refreshes, and down beyond the next one or not.
+    // Kills the service at different moments between two refreshes. Some downtimes last beyond the next refresh.
     for (lives, is_down) in [(0, 0), (700, 4500), (1900, 0), (2400, 1500), (1300, 5000)] {
         loop {
             eventually(TIMEOUT, "a refresh", async || {
@@ -228,7 +228,7 @@ async fn a_grant_survives_crashes() {
     sandbox.stop().await.expect("the sandbox failed");
 }
 
-/// A proxy to the sandbox that can be closed: the sandbox would forget everything if it stopped.
+/// A proxy to the sandbox that can be closed. Stopping the sandbox instead would lose everything that it knows.
 struct Door {
     port: u16,
     shut: Arc<AtomicBool>,

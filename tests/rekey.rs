@@ -19,7 +19,7 @@ const NEW_KEY: &str = "ffeeddccbbaa99887766554433221100f0e0d0c0b0a09080706050403
 const ACCOUNTS: usize = 12;
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// A sandbox where each link is another person, who consents automatically.
+/// Starts a sandbox where each link is another person, who consents automatically.
 async fn sandbox() -> Sandbox {
     sandbox::of_many(LIFETIME).await
 }

@@ -26,7 +26,7 @@ async fn say_so(service: &Service) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The error of `restored` when it refuses.
+/// Returns the error of `restored`, which must refuse.
 async fn refused(service: &Service) -> String {
     let output = service.output(&["restored"]).await;
     assert_eq!(output.status.code(), Some(1));
@@ -42,14 +42,15 @@ async fn back_up(database: &Path, backup: &Path) -> bool {
     status.expect("sqlite3 cannot be run").success()
 }
 
-/// A sandbox that rotates, and a service that uses it.
+/// Starts a sandbox that rotates refresh tokens, and prepares a service that uses it.
 async fn world() -> (Sandbox, Service) {
     let sandbox = sandbox::of_alice(LIFETIME).await;
     let service = Service::patient_for(&sandbox);
     (sandbox, service)
 }
 
-/// Starts on the restored database, and checks that the grant is marked, served, tried and given up.
+/// Starts the service on the restored database. Checks that the grant is marked, that its token is served, and that a
+/// refresh is tried and gives the grant up.
 async fn expect_gentle(sandbox: &Sandbox, service: &mut Service, key: &str) {
     let client = http::client();
     assert!(say_so(service).await.contains(": 1"));
@@ -89,7 +90,7 @@ async fn old_refresh_tokens_are_tried_gently_and_told() {
         service.file("central-oauth.sqlite3"),
         service.file("backup"),
     );
-    // While the service runs.
+    // The backup is made while the service runs.
     assert!(back_up(&database, &backup).await);
     // Uses the refresh token that is in the backup.
     refresh(&client, &service, &key).await.expect(200);
@@ -142,7 +143,7 @@ async fn an_older_schema_stays_as_it_is_while_a_service_uses_it() {
     while !run(&["migrate", "status"]).await.contains("m0003_") {
         run(&["migrate", "down", "--delete-data"]).await;
     }
-    // That took a while; pretends that the service was seen just now.
+    // The migrations took a while, so the service must look as if it had been seen just now.
     let seen = "UPDATE replicas SET seen_at = strftime('%s', 'now') * 1000";
     ask(&service, seen).await;
     assert!(refused(&service).await.contains("used this database"));
@@ -166,7 +167,7 @@ async fn a_dump_of_a_server_is_put_into_a_new_database() {
     service.set("DATABASE_URL", &database.url);
     service.run().await;
     let (client, key) = (http::client(), link(&service).await);
-    // While the service runs.
+    // The backup is made while the service runs.
     let backup = service.file("backup");
     cluster.back_up(&database, &backup);
     // Uses the refresh token that is in the backup.
@@ -178,7 +179,7 @@ async fn a_dump_of_a_server_is_put_into_a_new_database() {
     let name = restored.url.rsplit('/').next().unwrap_or_default();
     cluster.execute(name, "UPDATE replicas SET seen_at = 0");
     expect_gentle(&sandbox, &mut service, &key).await;
-    // New rows get numbers that none of the backup has.
+    // New rows get ids that no row of the backup has.
     service.run().await;
     let another = link(&service).await;
     token(&client, &service, &another).await.expect(200);

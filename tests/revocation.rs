@@ -17,7 +17,7 @@ use crate::support::tokens::token;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A sandbox whose Alice consents at once.
+/// Starts a sandbox whose Alice consents at once.
 async fn sandbox() -> Sandbox {
     sandbox::start(sandbox::consenting()).await
 }

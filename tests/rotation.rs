@@ -1,5 +1,5 @@
 //! Rotation with a certified provider that ends the grant when a used refresh token is used again, tokens of a few
-//! seconds, and restarts in between. It has no ledger that could be read; `tests/chaos.rs` looks closer.
+//! seconds, and restarts in between. The provider has no ledger that could be read; `tests/chaos.rs` looks closer.
 
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,7 @@ async fn service(provider: &OidcProvider) -> Service {
     Service::start(&settings).await
 }
 
-/// One person with one account, consenting in a browser.
+/// Links the account of one person, who consents in a browser.
 async fn link(service: &Service, browser: &Browser, name: &str) -> Confirmed {
     let confirmed = linking::ask(service).await;
     consent(browser, confirmed.verification_uri(), name).await;
@@ -51,7 +51,7 @@ async fn token(client: &Client, service: &Service, link: &Confirmed) -> Answer {
     http::send(request.bearer_auth(&link.key)).await
 }
 
-/// The provider itself says whose token it is. If the token expires meanwhile, the next one is used.
+/// Asserts that the provider accepts the token as this person's. If the token expires meanwhile, the next one is used.
 async fn expect_accepted(
     client: &Client,
     provider: &OidcProvider,
@@ -92,8 +92,8 @@ async fn a_grant_outlives_its_rotations_and_restarts() {
     let link = link(&service, &browser, "alice").await;
     browser.close().await;
     let (client, mut known) = (http::client(), String::new());
-    // Shortly after a refresh, so that none is in progress: this provider would end the grant. Down beyond the expiry
-    // or not, killed or stopped.
+    // Each restart comes shortly after a refresh, so that none is in progress: this provider would end the grant. The
+    // service is killed or stopped, and some downtimes last beyond the expiry of the token.
     for (kills, is_down) in [
         (true, 0),
         (false, 0),

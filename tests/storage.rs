@@ -1,5 +1,5 @@
-//! A database that cannot store tokens: nothing is acknowledged that is not stored, and no refresh token is used for
-//! nothing.
+//! A database that cannot store tokens: the service acknowledges nothing that is not stored, and sends no further
+//! refresh token whose response would be lost.
 
 use std::time::Duration;
 

@@ -35,7 +35,7 @@ async fn the_api_can_be_tried_out_without_the_internet() {
     browser.close().await;
 }
 
-/// The operations that the page shows, each as `GET /v1/healthz`.
+/// Returns the operations that the page shows, each as `GET /v1/healthz`.
 async fn shown(browser: &Browser, service: &Service) -> BTreeSet<String> {
     let count = documented(service).await.len();
     let script = "return [...document.querySelectorAll('.opblock')].map(block => \
@@ -76,7 +76,7 @@ async fn try_out(browser: &Browser, operation: &str, answer: &str) {
     assert!(body.contains(answer), "{operation}: {body}");
 }
 
-/// Everything was loaded from the service.
+/// Asserts that everything was loaded from the service.
 async fn expect_no_other_host(browser: &Browser, service: &Service) {
     let script = "return performance.getEntriesByType('resource').map(entry => entry.name)";
     let loaded = texts(&run(browser, script).await);
@@ -89,7 +89,8 @@ async fn expect_no_other_host(browser: &Browser, service: &Service) {
     assert!(foreign.is_empty(), "{foreign:?}");
 }
 
-/// A broken page reports errors, so silence proves something. And names do not resolve here.
+/// Asserts that errors of a page are reported: otherwise silence would prove nothing. Names do not resolve in this
+/// browser.
 async fn expect_complaints_to_be_seen(browser: &Browser, service: &Service) {
     browser.goto(&service.url("/device")).await;
     let script = "console.error('a complaint'); \

@@ -21,7 +21,7 @@ use crate::support::process::eventually;
 use crate::support::sandbox;
 use crate::support::service::Service;
 
-/// How often each key is used at each process.
+/// The interval at which each key is used at each process.
 const SHOWN_EVERY: Duration = Duration::from_millis(25);
 /// Requests to each process after an acknowledged deletion, in less time than a token is cached.
 const SENT_AFTERWARDS: usize = 5;
@@ -74,7 +74,7 @@ impl Scene {
         &self.services[fastrand::usize(..self.services.len())]
     }
 
-    /// A request of the operator to any of the processes.
+    /// Sends a request of the operator to any of the processes.
     async fn admin(&self, method: Method, path: &str) -> Answer {
         loop {
             let request = self.client.request(method.clone(), self.any().url(path));
@@ -87,7 +87,7 @@ impl Scene {
         }
     }
 
-    /// Whether a process serves the token of a key.
+    /// Returns whether a process serves the token of a key.
     async fn is_served(&self, service: &Service, key: &str) -> bool {
         let request = self.client.get(service.url("/v1/token"));
         let answer = http::try_send(request.bearer_auth(key)).await;
@@ -199,7 +199,7 @@ impl Scene {
             if let Ok(code) = code
                 && code.status == 201
             {
-                // Another one may have been confirmed meanwhile.
+                // Another link may have been confirmed meanwhile.
                 let _ = try_confirm(&self.client, &service.url(""), code.str("link_code")).await;
             }
         }
@@ -216,7 +216,7 @@ impl Scene {
         }
     }
 
-    /// Deletes under these troubles, and asserts that nothing was served afterwards.
+    /// Deletes under these troubles, and asserts that no token was served after a deletion.
     async fn withstands(&self, deleting: impl Future, trouble: impl Future<Output = ()>) {
         tokio::select! {
             _ = deleting => {}
@@ -250,7 +250,7 @@ const SHORT: Size = Size {
     accounts: 0,
 };
 
-/// Deletes keys of one account, which is refreshed and linked again meanwhile, and then the account; afterwards more
+/// Deletes keys of one account, which is refreshed and linked again meanwhile. Then deletes this account and more
 /// accounts.
 async fn delete_and_ask(processes: usize, is_on_server: bool, size: &Size) {
     let database = || is_on_server.then(|| Cluster::shared().create_database());
@@ -285,7 +285,7 @@ async fn no_token_follows_a_deletion_with_two_processes_on_one_file() {
     delete_and_ask(2, false, &SHORT).await;
 }
 
-/// Only the task that has remembered tokens confirmed asks the store without a request, and says so when that fails.
+/// Without a request, only the task that confirms cached tokens asks the store. It logs when that fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn remembered_tokens_are_confirmed_by_a_running_service() {
     let sandbox = sandbox::start(sandbox::consenting()).await;

@@ -29,7 +29,7 @@ async fn sandbox() -> Sandbox {
     sandbox::of_alice(Duration::from_secs(4)).await
 }
 
-/// A service that sends traces to this address, without delay.
+/// Starts a service that sends traces to this address, without delay.
 async fn service(sandbox: &Sandbox, collector: &str) -> Service {
     let mut service = Service::patient_for(sandbox);
     service.set_other("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
@@ -45,7 +45,7 @@ async fn service(sandbox: &Sandbox, collector: &str) -> Service {
 struct Received(Vec<Span>);
 
 impl Received {
-    /// Returns what a collector has received, once it has written this: it receives spans before it writes them.
+    /// Returns what a collector has received, once it has written these spans. It receives spans before it writes them.
     async fn once(collector: &Collector, is_all: impl Fn(&Self) -> bool) -> Self {
         let mut received = Self(Vec::new());
         eventually(SOON, "spans", async || {
@@ -112,7 +112,7 @@ async fn one_link_from_post_to_first_token() {
     .await;
     assert!(service.stop().await.success());
     let received = Received::once(&collector, |received| {
-        // The last span to end: the spans inside were sent before.
+        // This span ends last, so the spans inside it were sent before.
         received.all("refresh").next().is_some()
     })
     .await;
@@ -149,7 +149,7 @@ async fn one_link_from_post_to_first_token() {
     }
 }
 
-/// Store queries belong to a request, and the wait for a transaction has a span.
+/// Asserts that store queries belong to a request, and that the wait for a transaction has a span.
 fn the_store_in_between(received: &Received, post: &Span) {
     let mut asked = received.all("store");
     let begins = |span: &Span| span.attribute("db.operation.name") == Some("BEGIN");
@@ -160,7 +160,8 @@ fn the_store_in_between(received: &Received, post: &Span) {
     }
 }
 
-/// What happens while the person is away: spans of other traces, which link to the request that began it all.
+/// Asserts that the work while the person is away has spans of other traces, which link to the request that began the
+/// flow.
 fn the_flow_in_between(received: &Received, post: &Span) {
     let begun = (post.trace.clone(), post.id.clone());
     let polls: Vec<_> = received.all("poll").collect();

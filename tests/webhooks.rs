@@ -60,7 +60,7 @@ impl Receiver {
         }
     }
 
-    /// What it was sent so far.
+    /// Returns the requests that the receiver has got so far.
     fn requests(&self) -> Vec<Value> {
         let log = process::read_log(&self.log());
         let lines = log.lines();
@@ -145,7 +145,7 @@ async fn a_receiver_that_is_down_and_a_service_that_is_killed_lose_nothing() {
     receiver.answer(SECRET, "503").await;
     let refused = receiver.wait_for(1).await.remove(0);
     service.kill().await;
-    // It has the new secret only.
+    // The receiver now knows only the new secret.
     receiver.answer(NEW_SECRET, "200").await;
     service.run().await;
     let requests = receiver.wait_for(2).await;

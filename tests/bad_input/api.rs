@@ -8,7 +8,8 @@ use crate::support::http::{self, Answer};
 
 const ADMIN: &str = "admin-key-0123456789";
 
-/// Asserts that a problem fulfils its contract: status and code, and all members of RFC 9457.
+/// Asserts that a response is a problem (RFC 9457) with this status and code, and with all fields and headers that the
+/// API promises.
 #[track_caller]
 pub(super) fn expect_problem(what: &str, answer: &Answer, status: u16, code: &str) {
     let text = format!("{what}: {} {}", answer.status, answer.text);
@@ -58,7 +59,7 @@ async fn nonsense_is_told_what_is_wrong_with_it() {
     scene.end(&["status=422", "status=415", "status=413"]).await;
 }
 
-/// JSON, or bodies that claim to be.
+/// Bodies that are sent as JSON, with the status of the response.
 const BODIES: [(&str, u16, &str); 11] = [
     ("half a body", 400, r#"{"provider":"#),
     ("no JSON", 400, "provider: default"),
@@ -95,7 +96,7 @@ fn bodies(scene: &Scene) -> Vec<Case> {
     cases
 }
 
-/// A body of another type, or none.
+/// Requests with another content type, or without one.
 fn other_types(scene: &Scene) -> Vec<Case> {
     let typed = |kind: Option<&str>| {
         let request = scene.post("/v1/link-code").body("{}");

@@ -25,7 +25,7 @@ async fn what_a_provider_says_is_not_taken_on_trust() {
 const SCRIPT_ADDRESS: &str =
     r#"{"device_code":"d","user_code":"U","verification_uri":"javascript:alert(1)"}"#;
 
-/// Addresses that a page must not link to count as no response.
+/// A response with an address that a page must not link to counts as no response.
 async fn an_address_that_runs_a_script() {
     let mut scene = Scene::new(&[]).await;
     let link = scene.begin().await;
@@ -71,7 +71,7 @@ async fn a_pause_without_measure() {
     sleep(Duration::from_secs(3)).await;
     assert_eq!(scene.provider.asked(Token).len(), 1);
     scene.expect_status(&link, "authorizing").await;
-    // The person need not wait for it.
+    // The person can cancel without waiting for the pause to end.
     link.person.press("cancel", &link.code).await.expect(303);
     scene.expect_status(&link, "denied").await;
     scene

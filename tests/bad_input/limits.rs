@@ -11,7 +11,7 @@ use super::person::Person;
 use super::scene::{CLIENT_NAME, Scene};
 use crate::support::http::{self, Answer};
 
-/// Wrong codes of one address, and of all together.
+/// Number of wrong codes that are permitted from one address, and from all addresses together.
 const PER_ADDRESS: usize = 20;
 const SERVICE_WIDE: usize = 100;
 
@@ -27,7 +27,7 @@ async fn a_guesser_is_stopped_and_the_right_client_is_not() {
     let guess = claim(guess(&scene, 99), 99);
     let stopped = http::send(guess).await;
     expect_problem("one too many", &stopped, 429, "rate_limited");
-    // Not even the right code is answered, to anybody there without its key.
+    // Even the right code is rejected now, if the caller at this address does not have its key.
     let right = scene.get(&format!("/v1/poll/{}", link.code));
     expect_problem("right", &http::send(right).await, 429, "rate_limited");
     let page = link.person.press("look_up", "00000000").await.expect(429);
@@ -56,7 +56,8 @@ async fn many_addresses_do_not_make_more_guesses() {
         let again = claim(guess(&scene, 0), network);
         expect_problem("again", &http::send(again).await, 429, "rate_limited");
     }
-    // A network without wrong codes is not rejected until it tries one. New codes are longer.
+    // Although the service-wide limit is reached, a network without wrong codes may still try one. New codes are
+    // longer.
     let fresh = claim(scene.get(&format!("/v1/poll/{}", link.code)), 200);
     http::send(fresh).await.expect(200);
     let fresh = claim(guess(&scene, 0), 200);
@@ -75,7 +76,8 @@ async fn many_addresses_do_not_make_more_guesses() {
         .await;
 }
 
-/// On every route that takes a key. A valid key works whatever its network has tried.
+/// Unknown keys are limited on every route that takes a key. A valid key works even if its network has reached the
+/// limit.
 #[tokio::test]
 async fn unknown_keys_are_limited() {
     let mut scene = Scene::new(&[("TRUSTED_PROXIES", "127.0.0.0/8")]).await;
@@ -96,7 +98,7 @@ async fn unknown_keys_are_limited() {
     scene.end(&["status=429"]).await;
 }
 
-/// The network counts that the proxy names, whatever the program claims.
+/// The service checks the network that the proxy reports, whatever the program claims.
 #[tokio::test]
 async fn link_codes_are_for_the_networks_of_the_operator() {
     let networks = ("ENROLL_NETWORKS", "10.0.0.0/8, 2001:db8::/32");
@@ -137,10 +139,10 @@ fn claim(request: RequestBuilder, host: usize) -> RequestBuilder {
     request.header("x-forwarded-for", format!("192.0.2.{host}"))
 }
 
-/// Longer than a few requests take, even on a very slow machine.
+/// The poll interval in seconds. It is longer than a few requests take, even on a very slow machine.
 const INTERVAL: u64 = 10;
 
-/// Three polls at once, then one per interval, for each poller.
+/// Each client may poll three times at once, then once per interval.
 #[tokio::test]
 async fn fast_pollers_have_to_wait() {
     let interval = INTERVAL.to_string();
@@ -153,7 +155,7 @@ async fn fast_pollers_have_to_wait() {
         assert_eq!(own().await.expect(200).number("interval"), INTERVAL);
     }
     let hurried = own().await;
-    // On a machine this slow no limit was reached.
+    // If the polls took longer than the interval, no limit was reached.
     assert!(
         started.elapsed() < Duration::from_secs(INTERVAL),
         "too slow to tell"

@@ -58,7 +58,7 @@ async fn enrolment(scene: &mut Scene) {
     relink(scene, &link.key).await;
 }
 
-/// A key of an account needs no enrolment key to link it again.
+/// With its access key, an account can be linked again without the enrolment key.
 async fn relink(scene: &mut Scene, key: &str) {
     let request = scene.post("/v1/link-code").bearer_auth(key);
     let relink = scene.ask_for_code(request).await;

@@ -52,7 +52,7 @@ async fn outlives(trouble: Trouble, words: &'static str) {
     identify(&scene, &link, trouble).await;
     expect_token(&scene, &link).await;
     let most = scene.provider.most_sent();
-    // The limit of 2 MiB, and the buffers of the kernel at both ends.
+    // The service reads at most 2 MiB. The rest is in the kernel's buffers at both ends.
     assert!(most < 24 << 20, "{most} bytes were taken of one answer");
     let (begun, polled) = ("consent could not start", "asking the provider failed");
     scene.end(&[begun, polled, words]).await;
@@ -71,7 +71,7 @@ async fn begin_in_vain(scene: &Scene, link: &Link, trouble: Trouble) {
         assert!(asked.len() >= 2, "the page has no patience");
     }
     scene.expect_status(link, "pending").await;
-    // Leaving and coming back finds the same page.
+    // A person who leaves and comes back sees the same page.
     let page = link.person.look(&link.code).await.expect(200);
     assert!(page.text.contains("has not answered"), "{}", page.text);
 }
@@ -81,7 +81,8 @@ async fn begin(scene: &Scene, link: &Link) {
     scene.provider.recover().await;
     link.person.press("confirm", &link.code).await.expect(303);
     let page = link.person.look(&link.code).await.expect(200);
-    // The attempt that the page gave up may have succeeded in the last moment, before this one.
+    // The page shows the user code of this attempt. The previous attempt may have succeeded after the page had given
+    // up; then the page shows the code of that attempt.
     let issued = scene.provider.secrets();
     let has_user_code = issued.iter().any(|code| page.text.contains(code));
     assert!(has_user_code, "{}", page.text);
@@ -136,7 +137,7 @@ async fn expect_failures(scene: &Scene, wanted: usize) {
     eventually(TIMEOUT, "failed questions", so_many).await;
 }
 
-/// There is at least a second between two requests, and as much as the provider asked for.
+/// Asserts that two requests are at least a second apart, or as long as the provider asked for.
 fn expect_pauses(asked: &[Instant], trouble: Trouble) {
     let least = match trouble {
         Trouble::Http503(wait) => u64::from(wait),

@@ -64,7 +64,7 @@ async fn wrong_forms(scene: &Scene, link: &Link) {
         (form(&format!("code={code}&action=explode")), 422),
         (form(&large[..5000]), 413),
         (form(&large), 413),
-        // A form of another browser, and one without a browser.
+        // A form without a browser's cookie.
         (scene.post("/device").form(&[("code", code)]), 403),
     ] {
         let page = http::send(request).await.expect(status);

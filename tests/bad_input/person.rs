@@ -31,7 +31,7 @@ impl Person {
         person
     }
 
-    /// The cookie that identifies the browser.
+    /// Returns the cookie that identifies the browser.
     pub(super) fn cookie_value(&self) -> &str {
         self.cookie.split_once('=').unwrap().1
     }
@@ -52,7 +52,7 @@ impl Person {
         request.header(header::COOKIE, &self.cookie)
     }
 
-    /// The page of a link.
+    /// Opens the page of a link.
     pub(super) async fn look(&self, code: &str) -> Answer {
         let request = self.client.get(format!("{}?code={code}", self.page));
         http::send(request.header(header::COOKIE, &self.cookie)).await

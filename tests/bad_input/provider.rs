@@ -72,8 +72,8 @@ impl Provider {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Lets this endpoint fail from now on. Userinfo is requested right after the tokens have arrived, so a provider
-    /// that is to be down by then fails with the tokens.
+    /// Makes this endpoint fail from now on. Userinfo is requested right after the tokens have arrived: if it is to be
+    /// refused, the provider stops listening with the token response.
     pub(super) async fn suffer(&self, endpoint: Endpoint, trouble: Trouble) {
         self.state().troubles.insert(endpoint, trouble);
         if trouble == Trouble::Refused && endpoint != Endpoint::Userinfo {
@@ -89,7 +89,7 @@ impl Provider {
         }
     }
 
-    /// The person has consented, or not yet.
+    /// Sets whether the person has consented.
     pub(super) fn consent(&self, consented: bool) {
         self.state().consented = consented;
     }
@@ -105,7 +105,7 @@ impl Provider {
         self.state().redeemed.values().copied().collect()
     }
 
-    /// Returns all secrets that it has issued.
+    /// Returns all secrets that the provider has issued.
     pub(super) fn secrets(&self) -> Vec<String> {
         self.state().secrets.clone()
     }
@@ -135,7 +135,7 @@ async fn stop_listening(state: &Mutex<State>) {
     let task = state.lock().unwrap().listening.take();
     if let Some(task) = task {
         task.abort();
-        // The listener is gone once its task is.
+        // The socket is closed only when the task has ended.
         let _ = task.await;
     }
 }
@@ -173,14 +173,14 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     state.most_sent = state.most_sent.max(sent);
 }
 
-/// Whether it stops listening after this response.
+/// Returns whether the provider stops listening after this response.
 fn goes_with(state: &Mutex<State>, endpoint: Endpoint) -> bool {
     let state = state.lock().unwrap();
     let next = state.troubles.get(&Endpoint::Userinfo);
     endpoint == Endpoint::Token && !state.redeemed.is_empty() && next == Some(&Trouble::Refused)
 }
 
-/// A request with its body, as text.
+/// Reads a request with its body, as text.
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
@@ -206,8 +206,8 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
 }
 
 impl State {
-    /// Looks like a good response, but with unusable tokens: a client that takes them from a broken response is
-    /// detected.
+    /// Returns a response that looks good but has unusable tokens. It reveals a client that takes tokens from a broken
+    /// response.
     fn bait(&self, endpoint: Endpoint) -> String {
         match endpoint {
             Endpoint::DeviceAuthorization => self.prompt("bait", "bait"),

@@ -107,7 +107,7 @@ async fn is_over((endpoint, code, status, heading, logged): No) {
     scene.end(&[logged]).await;
 }
 
-/// The tokens have arrived by then, so one bad response about the person is not final.
+/// Userinfo is requested after the tokens have arrived, so one bad response from it is not final.
 #[tokio::test]
 async fn a_no_about_the_person_ends_no_link() {
     let mut scene = Scene::new(&[]).await;
@@ -122,13 +122,13 @@ async fn a_no_about_the_person_ends_no_link() {
     scene.provider.recover().await;
     scene.wait_for(&link, "linked").await;
     assert_eq!(scene.provider.redemptions(), [1]);
-    // The form for withdrawing the consent contains the code of the link.
+    // The page may contain the link code, in its form for withdrawing the consent, but no other secret.
     let page = link.person.look(&link.code).await.text;
     expect_clean(&scene, &page.replace(&link.code, ""));
     scene.end(&["invalid_token", "account linked"]).await;
 }
 
-/// The provider has quoted the whole request; its secrets are removed.
+/// Asserts that a text contains no secret, although the provider quoted the whole request.
 fn expect_clean(scene: &Scene, text: &str) {
     for secret in scene.all_secrets() {
         assert!(!text.contains(&secret), "{secret:?} is in {text}");

@@ -35,7 +35,7 @@ pub(super) struct Link {
 }
 
 impl Scene {
-    /// A service with these settings besides the provider's.
+    /// Starts a provider and a service with these settings.
     pub(super) async fn new(settings: &[(&str, &str)]) -> Self {
         let provider = Provider::start().await;
         let endpoints = Endpoint::ALL.map(|endpoint| provider.url(endpoint.path()));
@@ -87,14 +87,14 @@ impl Scene {
         self.secrets.push(secret.to_owned());
     }
 
-    /// All secrets that must not be found.
+    /// Returns all secrets that must not be found.
     pub(super) fn all_secrets(&self) -> Vec<String> {
         let mut secrets = self.provider.secrets();
         secrets.extend(self.secrets.clone());
         secrets
     }
 
-    /// A program asks for a code.
+    /// Requests a link code, as a program does.
     pub(super) async fn ask_for_code(&mut self, request: RequestBuilder) -> Answer {
         let name = serde_json::json!({ "client_name": CLIENT_NAME });
         let link = http::send(request.json(&name)).await.expect(201);
@@ -107,7 +107,7 @@ impl Scene {
         link
     }
 
-    /// A program asks for a code, and a person opens the page.
+    /// Requests a link code, and opens the page as a person.
     pub(super) async fn begin(&mut self) -> Link {
         let request = self.post("/v1/link-code");
         let link = self.ask_for_code(request).await;
@@ -181,14 +181,14 @@ impl Scene {
         }
         assert!(!log.contains("panicked"), "{log}");
         let (folder, secrets) = (self.service.file(""), self.all_secrets());
-        // Once with the write-ahead log full, once with everything in the file.
+        // Searches once while the write-ahead log still has data, and once after the database file has all data.
         traces::expect_none(&folder, &secrets);
         assert!(self.service.stop().await.success());
         traces::expect_none(&folder, &secrets);
     }
 }
 
-/// As the service sends them to its provider.
+/// Returns the Basic credentials that the service sends to its provider.
 fn basic_credentials(client: &Client) -> String {
     let request = client.get("http://127.0.0.1");
     let request = request.basic_auth(CLIENT_ID, Some(CLIENT_SECRET)).build();

@@ -11,7 +11,7 @@ pub(super) fn expect_none(folder: &Path, secrets: &[String]) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
-        // ASCII text is stored as it is, whatever surrounds it.
+        // Secrets are ASCII, so the lossy conversion keeps them, whatever bytes surround them.
         let text = String::from_utf8_lossy(&bytes);
         for secret in secrets {
             assert!(secret.len() >= 8, "{secret:?} would be found anywhere");

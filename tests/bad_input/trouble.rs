@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// More than the service may ever read; we stop here if it does not.
+/// More than the service may ever read. The provider stops sending here if the service has not disconnected.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Longer than any call of these tests may take.
 const FOR_EVER: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ pub(super) enum Trouble {
     HangsUp,
     /// Accepts the request and never responds.
     Silent,
-    /// Sends a byte now and then: no pause is long, but the whole is.
+    /// Sends a byte every 300 ms: no single pause is long, but the whole response takes too long.
     Drips,
     Html,
     Http500,
@@ -43,7 +43,7 @@ pub(super) enum Trouble {
     Garbage,
     /// Quotes the whole request, secrets and all.
     Echoes,
-    /// This response, as if it were a success.
+    /// Sends this body with status 200.
     Says(&'static str),
     /// A definite OAuth error, with the whole request quoted.
     Refuses(&'static str),
@@ -120,7 +120,7 @@ impl Trouble {
             ),
             Self::Redirects(port) => {
                 let location = format!("Location: http://localhost:{port}/elsewhere\r\n");
-                // The kind of redirect that keeps method and body.
+                // Status 307 makes a client repeat the method and the body.
                 answer(307, &location, good)
             }
             Self::Garbage => "\u{16}\u{3}\u{1}\0\u{5}hello\0\0\r\n\r\nthis is no HTTP".to_owned(),
@@ -135,7 +135,7 @@ impl Trouble {
     }
 }
 
-/// A complete response. It ends the connection, so that each request meets the provider's current state.
+/// Returns a complete response. It ends the connection, so that each request meets the provider's current state.
 pub(super) fn answer(status: u16, headers: &str, body: &str) -> String {
     format!("{}{body}", head(status, body.len(), headers))
 }
@@ -147,7 +147,7 @@ fn head(status: u16, length: usize, headers: &str) -> String {
     )
 }
 
-/// The client may have disconnected, which is allowed.
+/// Returns the number of written bytes. The client may have disconnected.
 async fn write(stream: &mut TcpStream, text: &str) -> usize {
     let written = stream.write_all(text.as_bytes()).await;
     written.map_or(0, |()| text.len())

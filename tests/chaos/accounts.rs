@@ -17,8 +17,8 @@ use super::asking::{Account, use_token};
 
 /// Accounts that are linked at a time.
 const AT_ONCE: usize = 25;
-/// Accounts that are linked first: processes that have just started open a database connection for each, which is so
-/// slow in a debug build that with many accounts the last ones would time out.
+/// Number of accounts that are linked first. A process that has just started opens a database connection for each of
+/// them. In a debug build this is so slow that with many accounts the last ones would time out.
 const FIRST: usize = 9;
 /// How often a link is tried, and how often its end is checked.
 const TRIES: usize = 5;
@@ -99,7 +99,7 @@ pub(super) async fn look_at_all(
     lost
 }
 
-/// Returns why an account has no two such tokens, if so.
+/// Returns why an account did not get two working tokens, if it did not.
 async fn look_at(http: &Client, sandbox: &Sandbox, url: &str, account: &Account) -> Option<String> {
     let (start, mut first) = (Instant::now(), None);
     loop {

@@ -43,7 +43,7 @@ pub(super) struct Rejection {
     pub(super) token: String,
     pub(super) asked_at: Duration,
     pub(super) rejected_at: Duration,
-    /// The service's response.
+    /// The `expires_in` of the service's response.
     pub(super) expires_in: u64,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Seen {
     pub(super) account: usize,
     /// When it was first served.
     pub(super) served_at: Duration,
-    /// When the last clients to get it had sent their requests.
+    /// When the latest request that returned this token was sent.
     pub(super) asked_at: Duration,
 }
 
@@ -214,7 +214,7 @@ impl Asker {
         let asked_at = self.sandbox.elapsed();
         let answer = timeout(self.patience, http::try_send(request.bearer_auth(key))).await;
         let until = self.sandbox.elapsed();
-        // A client that waited long learns that it got no response, not that the account had no token before.
+        // After a long wait the client knows only that the account has no token now, so the gap begins now.
         let is_hurried = self.patience == TIMEOUT;
         let since = if is_hurried { asked_at } else { until };
         let has_left = answer.is_err();

@@ -9,17 +9,17 @@ use tempfile::TempDir;
 
 /// Room for a database and its log.
 const SIZE: &str = "size=32m";
-/// The unit in which it is filled.
+/// The unit in which the disk is filled, in bytes.
 const PIECE: usize = 4096;
 
 pub(super) struct SmallDisk {
     folder: TempDir,
-    /// Waits for the end of its input, which ends with this process at the latest.
+    /// The process that holds the namespace. It reads its input, which is closed when this process ends at the latest.
     holder: Child,
 }
 
 impl SmallDisk {
-    /// Mounts one, or returns why that is not permitted.
+    /// Mounts a disk, or returns why that is not permitted.
     pub(super) fn mount() -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut unshare = Command::new("unshare");
@@ -40,7 +40,7 @@ impl SmallDisk {
         Err("no file system can be mounted in a namespace".to_owned())
     }
 
-    /// Returns its path inside the namespace.
+    /// Returns the disk's path inside the namespace.
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -51,7 +51,7 @@ impl SmallDisk {
         ["nsenter".to_owned(), namespace, "--".to_owned()].to_vec()
     }
 
-    /// Fills it up to about its last `left` bytes.
+    /// Fills the disk until about `left` bytes are free.
     pub(super) fn fill(&self, left: usize) {
         let mut ballast = File::create(self.ballast()).expect("cannot create the ballast");
         let mut written = 0_u64;
@@ -64,11 +64,11 @@ impl SmallDisk {
 
     /// Frees the space again.
     pub(super) fn make_room(&self) {
-        // It may be empty already.
+        // The ballast may have been removed already.
         let _ = fs::remove_file(self.ballast());
     }
 
-    /// Its path from outside.
+    /// Returns the path of the ballast file, as seen from outside the namespace.
     fn ballast(&self) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.holder.id()));
         let inside = self.path().strip_prefix("/").unwrap_or(self.path());

@@ -122,7 +122,7 @@ impl Storage {
             let setting = format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
             cluster.execute("postgres", &setting);
             cluster.execute("postgres", "SELECT pg_reload_conf()");
-            // Connected clients reach another server after a failover.
+            // After a failover, clients lose their connections and connect again.
             cluster.cut_connections(&name);
         });
         set.await.expect("the database takes no setting");

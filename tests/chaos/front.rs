@@ -1,7 +1,7 @@
 //! A proxy between several replicas and the sandbox, which knows the replica of each connection.
 //!
-//! All replicas use the same address of the provider, because grants belong to it. A replica in a network namespace
-//! reaches it on its own loopback, through our listener inside.
+//! All replicas use the same provider address, because a grant belongs to one address. A replica in a network namespace
+//! reaches this address on its own loopback, through our listener inside.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +23,7 @@ use tokio::time::sleep;
 const LOOKS: usize = 2000;
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The process of each connection, by the ledger's number of it.
+/// The process of each connection, by the connection's number in the ledger.
 pub(super) type Callers = Arc<Mutex<HashMap<u64, usize>>>;
 
 /// The proxy of a sandbox.
@@ -39,7 +39,7 @@ pub(super) struct Front {
 pub(super) enum Neighbours {
     /// One process alone.
     One(usize),
-    /// Any of these, by the process id of each one's present process.
+    /// Any of these replicas, each with the id of its current process.
     Any(Vec<(usize, Arc<AtomicU32>)>),
 }
 
@@ -89,7 +89,7 @@ impl Front {
         }
     }
 
-    /// The sandbox's number of the connection is known before anything is forwarded.
+    /// Records which process opened a connection, before anything is forwarded.
     async fn note(&self, address: SocketAddr, caller: Option<usize>) {
         let Some(caller) = caller else {
             return;

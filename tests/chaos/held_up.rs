@@ -44,11 +44,11 @@ impl Case<'_> {
             return None;
         }
         let latest = self.committed_by(before);
-        // Without a response there is nothing to store: the trouble or the process's own retry ends it.
+        // Without a response there is nothing to store, so the process is excused until shortly after the trouble.
         let had_time_by = |one: &Trouble| latest.unwrap_or(one.to + COMMIT_WITHIN);
         let mut all = self.troubles(kind, self.caller(before)?);
         all.find(|one| {
-            // A stopped process has sent its requests before it was stopped.
+            // A stopped process sends nothing. A request that arrived during the stop was sent before it.
             let was_sent_before = match kind {
                 Kind::Frozen => before.arrived_at <= one.to,
                 _ => sent_at <= one.from,
@@ -73,7 +73,8 @@ impl Case<'_> {
         Some(Ambiguity::FrozenBeforeSending(one.to - one.from))
     }
 
-    /// Whether the response to the first use was stored before the second one: then it could be served.
+    /// Returns whether the response to the first use was stored before the second one: a token is served only once it
+    /// is stored.
     fn is_committed(&self, before: &Presentation, again: &Presentation) -> bool {
         let served_at = before
             .access_token

@@ -26,9 +26,9 @@ use super::troubles::{Kind, Trouble};
 pub(super) const COMMIT_WITHIN: Duration = Duration::from_secs(2);
 /// How soon the sandbox notices that a connection has ended.
 pub(super) const NOTICED_WITHIN: Duration = Duration::from_secs(1);
-/// How long a resumed process may run until what it sends counts as sent without a look at the clock.
+/// A resumed process that has run for longer than this has had the time to check its lease again.
 pub(super) const RUNS_ON_WITHIN: Duration = Duration::from_millis(50);
-/// How long a request takes to the sandbox. With replicas it may take longer: [`Case::arrives_within`].
+/// How long a request may take to reach the sandbox. With replicas it may take longer: [`Case::arrives_within`].
 pub(super) const ARRIVES_WITHIN: Duration = Duration::from_millis(500);
 
 /// The evidence.
@@ -44,7 +44,7 @@ pub(super) struct Case<'a> {
     /// The served access tokens, with the time of the first.
     pub(super) served: HashMap<TokenMark, Duration>,
     pub(super) provider_timeout: Duration,
-    /// How long a request may take to the sandbox. The service's timeout begins before it sends the request.
+    /// How long a request may take to reach the sandbox. The service's timeout begins before it sends the request.
     pub(super) arrives_within: Duration,
 }
 
@@ -73,17 +73,18 @@ pub(super) struct Repeat {
     pub(super) again: Presentation,
     /// The processes of both, if known.
     pub(super) callers: [Option<usize>; 2],
-    /// Whether the refresh token itself came once only, but after the provider had replaced it: the token before it had
-    /// been presented again in between (`before`).
+    /// Whether this refresh token was presented only once, but after the provider had replaced it, because its
+    /// predecessor had been presented again in between (`before`).
     pub(super) is_replaced: bool,
     pub(super) excuse: Option<Ambiguity>,
 }
 
-/// Returns all refresh tokens that came again, in order, and those that came after the provider had replaced them.
+/// Returns all uses of refresh tokens that were presented before, and of those that the provider had already replaced,
+/// in order.
 ///
-/// The latter takes two processes that fail one after the other: one is stopped with an answer in hand, another one
-/// presents the same refresh token again and dies with the answer to that. The first one then stores tokens that have
-/// been replaced, and nobody is left who knows better. The death of the second one excuses that.
+/// The latter takes two processes that fail one after the other. One is stopped before it has stored its response.
+/// Another one presents the same refresh token again, and dies before it has stored the response to that. The first one
+/// then stores tokens that have been replaced, and no process can know. The death of the second one excuses this.
 pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
     let mut latest: HashMap<TokenMark, &Presentation> = HashMap::new();
     let mut current: HashMap<Option<usize>, &Presentation> = HashMap::new();
@@ -92,8 +93,8 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<Repeat> {
         let earlier = latest.insert(again.refresh_token, again);
         let replaced_by = current.get(&again.family).copied();
         let replaced_by = replaced_by.filter(|_| again.outcome == RefreshOutcome::Reused);
-        // The service knows that a token is dead which the provider has refused. It tries one again when somebody asks for a
-        // refresh of a grant that was given up, and that harms nothing.
+        // Once the provider has refused a token, the service knows that the token is dead. It tries a dead token again
+        // when somebody asks for a refresh of a grant that was given up, which harms nothing.
         let is_known_dead = earlier.is_some_and(|earlier| is_refusal(earlier.outcome));
         if let Some(before) = earlier.or(replaced_by).filter(|_| !is_known_dead) {
             repeats.push(Repeat {
@@ -127,7 +128,7 @@ impl Case<'_> {
     fn ambiguity(&self, before: &Presentation, again: &Presentation) -> Option<Ambiguity> {
         let then = again.arrived_at;
         if before.delivery == Delivery::Lost {
-            // Not while it was still in progress.
+            // The response was not lost yet while the first use was in progress.
             return (before.answered_at <= Some(then)).then_some(Ambiguity::AnswerLost);
         }
         let closed_at = (self.closed_at)(before.connection?);

@@ -70,7 +70,7 @@ impl Story {
         story
     }
 
-    /// Process 0 is delayed during the first use; the second one is by another.
+    /// Process 0 is delayed during the first use; another process makes the second use.
     fn held_up(kind: Kind, from: u64, to: u64) -> Self {
         let mut story = Self::new();
         story.callers = [Some(0), Some(1)];
@@ -195,7 +195,8 @@ fn a_process_stopped_between_sending_and_commit_is_an_excuse() {
 #[test]
 fn a_process_stopped_at_another_time_is_none() {
     for kind in [Kind::Frozen, Kind::CutOff] {
-        // Long after the answer, over for long, over before, and after the second use.
+        // The trouble began long after the answer, ended long before the second use, ended before the first use, or
+        // began after the second use.
         for (from, to) in [(3200, 9100), (1020, 6900), (100, 900), (9001, 16_000)] {
             let told = Story::held_up(kind, from, to).told();
             assert_eq!(told, None, "{kind:?} {from}");
@@ -223,7 +224,7 @@ fn while_the_database_is_away_nothing_is_stored() {
         well_at: at(3500),
     });
     assert_eq!(story.told(), Some(Ambiguity::Killed(at(4002))));
-    // It had the time to store the response since.
+    // The process had the time to store the response after the database was back.
     story.troubles[1].to = at(2900);
     assert_eq!(story.told(), None);
 }
@@ -236,7 +237,7 @@ fn a_process_that_dies_as_soon_as_it_runs_on_has_stored_nothing() {
         assert_eq!(story.told(), None, "{kind:?}");
         story.befall(kind, 0, 1060, 8590);
         assert_eq!(story.told(), Some(Ambiguity::Killed(at(7602))), "{kind:?}");
-        // It had the time to store the response in between.
+        // The process had the time to store the response in between.
         story.troubles[1].to = at(6500);
         assert_eq!(story.told(), None, "{kind:?}");
         // Another process was delayed.
@@ -280,7 +281,7 @@ fn no_stop_excuses_what_was_committed_by_then() {
     let token = story.ledger.mark("access token");
     story.served.insert(token, at(8999));
     assert_eq!(story.told(), None);
-    // It stored its response when it resumed, over the refusal of the second use.
+    // The stopped process stored its response when it resumed, after the second use.
     story.served.insert(token, at(9200));
     assert!(story.told().is_some());
 }

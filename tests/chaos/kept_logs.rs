@@ -11,7 +11,7 @@ pub(super) fn set_level(service: &mut Service) {
     }
 }
 
-/// Writes the file `start`: the times of the report begin when it is written.
+/// Creates the file `start`. The times in the report count from its modification time.
 pub(super) fn begin() {
     if let Some(folder) = folder() {
         std::fs::write(folder.join("start"), "").expect("cannot keep logs");

@@ -19,13 +19,13 @@ const BACKOFF_SPREAD: f64 = 1.25;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long nothing is claimed after a store failure, because the service saves responses first.
 const STORE_RECOVERY: Duration = Duration::from_secs(5);
-/// How often in a row a kill or a stop may hit an account between its claim and its request, which the ledger does not
-/// show.
+/// How many kills or stops in a row may hit an account between its claim and its request. The ledger does not show such
+/// hits.
 const UNSEEN_HITS: usize = 2;
 /// Number of failing accounts that make an outage of the provider.
 const ACCOUNTS_OF_AN_OUTAGE: usize = 5;
 
-/// The bounds of the design, without what the test breaks.
+/// The times that the design allows, without deliberate faults.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Design {
     /// How long a lease lasts.
@@ -61,7 +61,7 @@ pub(super) struct Attempt {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// A time.
+/// A period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) from: Duration,
@@ -118,7 +118,7 @@ pub(super) fn due(gap: Gap, course: &Course<'_>, design: &Design) -> Duration {
     due
 }
 
-/// All that concerns one gap, in order.
+/// Returns all events that concern one gap, in order.
 fn events(gap: Gap, course: &Course<'_>) -> Vec<(Duration, Event)> {
     let mut events = own_attempts(gap, course.attempts);
     for trouble in course.troubles {
@@ -169,7 +169,7 @@ fn outages(attempts: &[Attempt]) -> Vec<Span> {
         accounts.sort_unstable();
         accounts.dedup();
         if let ([first, .., last], ACCOUNTS_OF_AN_OUTAGE..) = (run, accounts.len()) {
-            // Each of its failures may have been the last probe so far.
+            // Each failure of the run may have been the last probe so far.
             let failures = run.iter().filter(|one| one.at > first.at);
             outages.extend(failures.map(|one| Span {
                 from: first.at,

@@ -115,7 +115,7 @@ fn an_outage_of_the_provider_allows_the_pause_of_its_probes() {
         .map(|at| attempt(at, 100 + 2 * at as u64, true))
         .collect();
     assert_due(&many, &[], 8.0 + 9.0 * 1.25 + 15.0);
-    // One success in between ends it.
+    // One success in between ends the outage.
     let mut mixed = many;
     mixed[2].has_failed = false;
     assert_due(&mixed, &[], 15.0);
@@ -133,7 +133,7 @@ fn kills_that_nobody_saw_hit_a_claim_excuse_only_so_much() {
     let kills: Vec<_> = (0..100)
         .map(|at| trouble(Kind::Killed, Some(0), 100 + at, 100 + at))
         .collect();
-    // At the start and once when that lease has expired.
+    // Two kills can hit a claim: one at the start, and one when the lease of the first claim has expired.
     assert_due(&[], &kills, 8.0 + 15.0);
 }
 
@@ -174,7 +174,7 @@ fn an_answer_is_too_late_after_fifteen_seconds_in_which_its_process_ran() {
     assert!(!is_too_late(&late(117), &stopped(1)));
     assert!(is_too_late(&late(118), &stopped(1)));
     assert!(is_too_late(&late(117), &stopped(0)));
-    // A process that cannot reach the database must respond so in time.
+    // A process that cannot reach the database must say so in time.
     let cut_off = [trouble(Kind::CutOff, Some(1), 90, 110)];
     assert!(is_too_late(&late(117), &cut_off));
 }

@@ -1,8 +1,8 @@
 //! A network namespace for one replica, which can be cut off from the database alone.
 //!
-//! A pair of devices joins it to the test's own network, with two networks: one for the database, one for the replica.
-//! To cut it off, both ends get a wrong hardware address for the other one, only in the first network: packets are lost
-//! in both directions, without an error.
+//! A pair of devices joins the namespace to the test's own network. Each device has addresses in two networks: one for
+//! the database, one for the replica. To cut the replica off, both ends get a wrong hardware address for each other,
+//! only in the first network: packets are lost in both directions, without an error.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
@@ -27,7 +27,7 @@ pub(super) struct Namespace {
 }
 
 impl Namespace {
-    /// Creates one, or returns why that is not permitted.
+    /// Creates a namespace, or returns why that is not permitted.
     pub(super) fn create() -> Result<Self, String> {
         sweep();
         let number = fastrand::u32(..);
@@ -83,7 +83,8 @@ impl Namespace {
     /// Returns a listener inside, on its loopback.
     pub(super) fn listen(&self, port: u16) -> TcpListener {
         let file = Path::new("/run/netns").join(&self.name);
-        // In a thread of its own that does not return: what it has opened stays inside.
+        // A thread that has entered the namespace cannot leave it, so it is a thread of its own. The listener stays
+        // inside.
         let listening = thread::spawn(move || {
             let file = File::open(file).expect("no namespace");
             let network = Some(LinkNameSpaceType::Network);
@@ -102,14 +103,14 @@ impl Namespace {
         }
     }
 
-    /// Ends that.
+    /// Lets the packets through again.
     pub(super) fn join(&self) {
         for (end, device, other) in self.ends() {
             ip(&format!("{end} neigh del {other} dev {device}")).expect("cannot join it again");
         }
     }
 
-    /// At both ends: the prefix of the command, the device, and the address of the other end.
+    /// Returns for both ends: the prefix of the command, the device, and the address of the other end.
     fn ends(&self) -> [(String, &str, Ipv4Addr); 2] {
         [
             (format!("-n {}", self.name), INSIDE, self.at(1)),
@@ -120,7 +121,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // Whichever was not made.
+        // If `create` failed, one of them may not exist.
         let _ = ip(&format!("link del {}", self.device));
         let _ = ip(&format!("netns del {}", self.name));
     }

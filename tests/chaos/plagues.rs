@@ -51,7 +51,7 @@ impl Plagues {
     pub(super) async fn stop(self) {
         for task in self.tasks {
             task.abort();
-            // It has ended one way or another.
+            // An aborted task returns an error.
             let _ = task.await;
         }
         self.sandbox.faults().clear();

@@ -43,7 +43,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The results that the promise is about.
+    /// Returns the results that the promise is about.
     fn promised(&self) -> [(&'static str, usize); 10] {
         [
             ("grants lost", self.lost.len()),
@@ -68,7 +68,7 @@ impl Report {
         ]
     }
 
-    /// The faults.
+    /// Returns how often each fault happened.
     fn befallen(&self) -> Vec<(&'static str, usize)> {
         let mut troubles = vec![("kills (SIGKILL)", Kind::Killed)];
         if self.scenario.disk_fails() {
@@ -90,7 +90,7 @@ impl Report {
             .collect()
     }
 
-    /// The load.
+    /// Returns the work that the service and the clients did.
     fn besides(&self) -> Vec<(&'static str, usize)> {
         let mut rows = self.service_did().to_vec();
         if self.scenario.has_replicas() {
@@ -202,7 +202,7 @@ impl Report {
         ]
     }
 
-    /// An excused loss.
+    /// Describes an excused loss.
     fn name(&self, f: &mut fmt::Formatter<'_>, lost: &Lost, end: &Repeat) -> fmt::Result {
         let person = &self.accounts[lost.account].person;
         let at = end.before.arrived_at.as_secs_f64();

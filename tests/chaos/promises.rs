@@ -11,7 +11,7 @@ use crate::support::service::Service;
 
 use super::asking::use_token;
 
-/// How long a 503 response is retried.
+/// How often a request is retried after a 503 response, and the pause in between.
 const ASKS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -89,7 +89,7 @@ impl Check<'_> {
             Promise::Refreshed { account, at } => {
                 let answer = self.get(&account_path(account), Service::ADMIN_KEY).await;
                 expect(&answer, &[200])?;
-                // RFC 3339 in UTC sorts as text. A later consent replaces what was refreshed.
+                // RFC 3339 in UTC sorts as text. A later consent replaces the refreshed tokens.
                 let (refreshed, linked) =
                     (&answer.json["last_refreshed_at"], &answer.json["linked_at"]);
                 if refreshed.as_str().max(linked.as_str()) >= Some(at.as_str()) {
@@ -129,8 +129,8 @@ fn account_path(account: &str) -> String {
     format!("/v1/accounts/{account}")
 }
 
-/// The service refuses a key that it does not know. After too many of them from one network it does so with 429, which a
-/// valid key never gets for this reason.
+/// Expects the response to an unknown key: 401. After too many unknown keys from one network the service responds with
+/// 429 instead, which a valid key never gets for this reason.
 fn expect_unknown(answer: &Answer) -> Result<(), String> {
     if is_of_unknown_key(answer) {
         Ok(())

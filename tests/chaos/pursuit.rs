@@ -11,7 +11,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Asks until the account has a token or the clients end.
 ///
-/// A boxed future, as clients start pursuits and pursuits ask as clients do.
+/// The future is boxed because the code is recursive: clients start pursuits, and pursuits send requests as clients do.
 pub(super) fn pursue(
     asker: Asker,
     account: usize,

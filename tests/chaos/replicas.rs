@@ -30,7 +30,7 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// Whether the last replica can be cut off from the database.
+    /// Returns whether the last replica can be cut off from the database.
     pub(super) fn can_cut_off(&self) -> bool {
         self.namespace.is_some()
     }

@@ -31,7 +31,7 @@ pub(super) struct Report {
     /// The ledger before the accounts were checked.
     pub(super) ledger: Ledger,
     pub(super) troubles: Vec<Trouble>,
-    /// Whether a replica could be cut off from the database, with several replicas.
+    /// With several replicas: whether one of them could be cut off from the database.
     pub(super) can_cut_off: bool,
     pub(super) tally: Tally,
     pub(super) written: Written,
@@ -122,7 +122,7 @@ impl Report {
             .collect()
     }
 
-    /// The last uses of the refresh tokens of these families.
+    /// Returns the last uses of the refresh tokens of these families.
     fn history(&self, families: &[usize]) -> String {
         let all = self.ledger.presentations().iter();
         let all = all.filter(|one| one.family.is_some_and(|it| families.contains(&it)));
@@ -169,8 +169,8 @@ impl Report {
             .collect()
     }
 
-    /// A token is stale if it had expired before it was requested, did not last as long as the service said, counted
-    /// from the request, or had not expired at all: then the provider had revoked it.
+    /// Classifies a rejected token. It is not stale if it expired between the request and its use, as the service had
+    /// announced, or if its grant was lost with an excuse.
     fn staleness(&self, rejection: &Rejection) -> Staleness {
         let Rejection {
             asked_at,
@@ -195,7 +195,8 @@ impl Report {
     /// Returns tokens that were served after newer ones of their account, although no other process had them cached:
     /// somebody has stored them over the newer ones.
     pub(super) fn gone_back(&self) -> Vec<String> {
-        // Tokens of a new link may be stored after a later refresh: both work.
+        // Families are compared separately: a new link may be stored after a later refresh of the old grant, and the
+        // tokens of both work.
         let mut by_account: HashMap<(usize, usize), Vec<(usize, &Seen)>> = HashMap::new();
         for (token, seen) in &self.tally.seen {
             if let Some(entry) = self.ledger.access_token(token) {
@@ -237,7 +238,7 @@ impl Report {
             .collect()
     }
 
-    /// The service must report an account whose grant was lost.
+    /// Returns the unexpected responses. A 409 is expected for an account whose grant was lost with an excuse.
     pub(super) fn unexpected(&self) -> Vec<String> {
         let excused = self.excused();
         let all = self.tally.unexpected.iter();
@@ -254,7 +255,7 @@ impl Report {
         all.filter(|one| outcomes.contains(&one.outcome)).count()
     }
 
-    /// Kills between answer and commit.
+    /// Returns the number of kills between the provider's response and the commit.
     pub(super) fn answered(&self) -> usize {
         let all = self.repeats.iter();
         all.filter(|one| matches!(one.excuse, Some(Ambiguity::Killed(_))))
@@ -272,7 +273,7 @@ impl Report {
         all.filter(|trouble| trouble.kind == kind).count()
     }
 
-    /// Requests without an answer that were sent to a process in trouble.
+    /// Returns the number of unanswered requests that were sent to a process in trouble.
     pub(super) fn unanswered_in_trouble(&self) -> usize {
         let all = self.tally.unanswered.iter();
         all.filter(|(process, asked_at)| {
@@ -287,7 +288,7 @@ impl Report {
         .count()
     }
 
-    /// How often the service says this in its logs.
+    /// Returns how often the service says this in its logs.
     pub(super) fn logged(&self, message: &str) -> usize {
         self.logs
             .iter()

@@ -75,7 +75,7 @@ pub(crate) enum Stage {
 }
 
 impl Scenario {
-    /// Whether several replicas share a server.
+    /// Returns whether several replicas share a server.
     pub(super) fn has_replicas(&self) -> bool {
         self.stage == Stage::Server
     }
@@ -84,7 +84,7 @@ impl Scenario {
         matches!(self.stage, Stage::FailingFile | Stage::FailingServer)
     }
 
-    /// Whether the provider accepts each retry that a lost response needs.
+    /// Returns whether the provider accepts each retry that a lost response needs.
     pub(super) fn grants_retries(&self) -> bool {
         matches!(self.reuse, Reuse::Retries(_))
     }
@@ -119,7 +119,7 @@ fn watch_for_stalls(sandbox: &Arc<Sandbox>) {
 }
 
 impl Scenario {
-    /// Runs it, prints the report, and fails if the promise is broken.
+    /// Runs the scenario, prints the report, and fails if the promise is broken.
     pub(crate) async fn run(&self, size: Size) {
         let _permit = AT_ONCE.acquire().await.expect("nobody closes it");
         let report = within(size.limit, self.name, self.play(size)).await;
@@ -255,7 +255,7 @@ impl Scenario {
         sandbox.faults().set(Place::Token, self.odds());
     }
 
-    /// How long an interrupted refresh waits until it continues.
+    /// Returns how long an interrupted refresh waits until it continues.
     fn lease(&self) -> Duration {
         self.provider_timeout + LEASE_MARGIN
     }

@@ -40,10 +40,10 @@ pub(super) struct Shim {
 }
 
 impl Shim {
-    /// Compiles it with `cc`, which is also needed to build this program.
+    /// Compiles the library with `cc`, which is also needed to build this program.
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
-        // A database server of another account loads it too.
+        // A database server that runs as another user loads the library too.
         readable(folder.path(), 0o755);
         let library = folder.path().join("shim.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chaos/shim.c");
@@ -61,7 +61,7 @@ impl Shim {
         Self { folder, control }
     }
 
-    /// Returns the variables for a program whose disk at `disk` and whose clock it controls.
+    /// Returns the environment variables for a program. The shim then controls its clock, and its disk at `disk`.
     pub(super) fn variables(&self, disk: &Path) -> [(&'static str, PathBuf); 3] {
         [
             ("LD_PRELOAD", self.folder.path().join("shim.so")),
@@ -70,7 +70,7 @@ impl Shim {
         ]
     }
 
-    /// Lets writes fail from now on, or ends that.
+    /// Makes writes fail from now on, or succeed again.
     pub(super) fn set_disk(&self, fault: Option<DiskFault>) {
         self.set(0, fault.map_or(0, DiskFault::error_number));
     }

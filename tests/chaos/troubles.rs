@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(2500);
 const SHORTEST_STOP: Duration = Duration::from_millis(200);
 /// The longest stop outlasts a lease by this.
 const LONGER: Duration = Duration::from_millis(4500);
-/// To hit the replica that takes over: how long before and after the end of a stopped replica's lease the next trouble
-/// may begin.
+/// To hit the replica that takes over, the next trouble may begin in a window around the end of a stopped replica's
+/// lease: how long before that end the window begins, and how long it is.
 const BEFORE_TAKEOVER: Duration = Duration::from_millis(300);
 const AROUND_TAKEOVER: Duration = Duration::from_millis(1200);
 /// How long a replica is cut off from the database.
@@ -34,7 +34,7 @@ const DOWN: Duration = Duration::from_millis(1500);
 /// still has the time to store it.
 const DATABASE_DOWN: Duration = Duration::from_millis(3500);
 
-/// The kinds.
+/// The kind of a trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// SIGKILL.
@@ -51,7 +51,8 @@ pub(super) enum Kind {
     Disconnected,
     /// The database server is lost, and its synchronous standby takes over.
     FailedOver,
-    /// After that, a new standby copies the database, and commits wait for it from the moment at which it is named.
+    /// After a failover, a new standby copies the database. Commits wait for the standby once the server names it as
+    /// synchronous.
     StandbyReplaced,
     /// The disk of the database fails, or its server becomes read-only.
     DiskFailed,
@@ -135,7 +136,7 @@ impl Troubles {
         (replicas, self.past)
     }
 
-    /// The pause before the next trouble. After a stop it often ends when another replica takes over.
+    /// Returns the pause before the next trouble. After a stop it often ends when another replica takes over.
     fn pause(&mut self, has_stopped: bool) -> Duration {
         let share = self.dice.f64();
         if has_stopped && self.dice.bool() {
@@ -203,7 +204,7 @@ impl Troubles {
         }
     }
 
-    /// Waits for the next trouble. Returns whether there was one.
+    /// Waits until a trouble has ended. Returns false if no trouble is in progress.
     async fn one_is_well_again(&mut self) -> bool {
         let Some(well) = self.under_way.join_next().await else {
             return false;

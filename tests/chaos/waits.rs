@@ -70,7 +70,7 @@ impl Report {
             troubles: &self.troubles,
             processes: self.scenario.processes,
         };
-        // Short ones are within every bound, and there are thousands of them.
+        // Short gaps are within every bound, and there are thousands of them.
         let least = self.design.lease;
         let long = self
             .tally

@@ -19,7 +19,7 @@ use crate::support::service::Service;
 use super::asking::Account;
 use super::promises::Promise;
 
-/// Links take long, and other writes continue meanwhile.
+/// Number of clients that write. While one waits for a link, which takes long, the others write.
 const WRITERS: usize = 3;
 /// The longest pause between two writes.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -61,7 +61,7 @@ struct Writer {
 }
 
 impl Writing {
-    /// Starts them.
+    /// Starts the clients.
     pub(super) fn start(
         sandbox: &Arc<Sandbox>,
         urls: &[String],
@@ -91,7 +91,7 @@ impl Writing {
         }
     }
 
-    /// Ends them and returns their results.
+    /// Ends the clients and returns their results.
     pub(super) async fn stop(self) -> Written {
         self.over.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -118,7 +118,7 @@ impl Writer {
                 _ => self.link_again().await,
             }
         }
-        // So that each run has some, however slow it was.
+        // Makes these writes at least once in each run, however slow it was.
         self.make_key().await;
         self.delete_key().await;
         if self.linked.is_empty() {
@@ -165,7 +165,7 @@ impl Writer {
         }
         let chosen = self.dice.usize(..self.keys.len());
         let (account, id, key) = self.keys.swap_remove(chosen);
-        // From now on it is unknown whether it still exists.
+        // From now on it is unknown whether the key still exists.
         self.withdraw(
             |promise| matches!(promise, Promise::KeyMade { key: made, .. } if *made == key),
         );

@@ -14,7 +14,7 @@ use crate::support::process::eventually;
 /// The operator's key of those services that have one.
 pub(super) const ADMIN: &str = "the-admin-key-of-the-test";
 
-/// The cells of a line of the table.
+/// Returns the cells of a line of the table.
 fn cells(line: &str) -> Vec<&str> {
     let cells = line.split("  ").map(str::trim);
     cells.filter(|cell| !cell.is_empty()).collect()
@@ -25,7 +25,7 @@ fn rows(run: &Run) -> Vec<Vec<&str>> {
     table.map(cells).collect()
 }
 
-/// Alice by the profile `default`, Bob by the profile `bob`, and an operator.
+/// Starts a service with an admin key. Links Alice in the profile `default` and Bob in the profile `bob`.
 async fn two_accounts() -> World {
     let mut world = World::start().await;
     world.service.set("ADMIN_KEY", ADMIN);
@@ -66,7 +66,7 @@ async fn a_kept_key_shows_its_own_account() {
         assert!(when == "in 5 min" || when == "in 4 min", "{run:?}");
     }
     assert_eq!(rows[1][6..], ["-", "-"]);
-    // All is well, so there is nothing to say below.
+    // Both accounts are well, so there is no note below the table.
     assert_eq!(run.stdout.lines().count(), 2, "{run:?}");
     let widths = run.stdout.lines().map(|line| line.find("STATUS"));
     assert!(widths.flatten().next() == run.stdout.lines().nth(1).unwrap().find("active"));
@@ -147,7 +147,7 @@ async fn an_unreachable_provider_is_reported_with_a_remedy() {
     assert!(advice.contains("the service tries again"), "{advice}");
 }
 
-/// A service that gives these answers to these requests, in this order and at eight o'clock.
+/// Starts a server that gives these answers to these requests, in this order. By its `Date` header it is eight o'clock.
 async fn stand_in(answers: Vec<(&'static str, Value)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -49,7 +49,8 @@ async fn a_key_opens_no_other_account_whatever_the_database_says() {
         assert_eq!(statuses(&service, key).await, [401, 401]);
     }
 
-    // Back to a version without MACs, which trusts its rows; later they get MACs.
+    // The downgrade deletes all MACs. The first start after the upgrade trusts the rows as they are, and gives them
+    // MACs.
     assert!(service.stop().await.success());
     while !migrate(&service, &["down", "--delete-data"])
         .await

@@ -76,7 +76,7 @@ impl Browser {
         assert!(done.url.path() == "/done", "{}", done.html);
     }
 
-    /// All steps from the code to the consent.
+    /// Goes through all steps from the code to the consent.
     pub(super) async fn consent(&mut self, service: &str, code: &str, person: &str) {
         let sandbox = self.confirm(service, code).await;
         self.decide(&sandbox, person, "allow").await;

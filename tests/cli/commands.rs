@@ -69,7 +69,7 @@ async fn every_command_is_recorded() {
     assert_eq!(recorded, commands(&Machine::new(), String::new()).await);
 }
 
-/// The commands below this one that have no commands of their own.
+/// Returns all subcommands of this command that have no subcommands of their own.
 fn commands(
     machine: &Machine,
     name: String,
@@ -138,7 +138,7 @@ async fn try_it_out(recording: &mut Recording, world: &World) {
     let port = port.split('/').next().unwrap();
     let api = run.stdout.split("GET http://127.0.0.1:").last().unwrap();
     let api = api.split('/').next().unwrap();
-    // A poll may find the link before the sandbox's person has consented, or not.
+    // A poll may or may not come before the person has consented, so the record leaves this line out.
     let shown = run.stdout.replace("   -> status authorizing\n", "");
     let shown = shown.replace(port, "8080").replace(api, "9000");
     recording.add("central-oauth dev --auto", &shown, 0);
@@ -205,7 +205,7 @@ async fn programs(recording: &mut Recording, world: &World) {
     .await;
 }
 
-/// Commands with the admin key.
+/// Records commands with the admin key.
 async fn operators(recording: &mut Recording, world: &World) {
     recording.part(
         "For operators, from any machine",
@@ -223,7 +223,7 @@ async fn operators(recording: &mut Recording, world: &World) {
         .await;
 }
 
-/// Commands with the variables of the service.
+/// Records commands with the variables of the service.
 async fn on_the_server(recording: &mut Recording, world: &mut World) {
     recording.part(
         "On the machine of the service",
@@ -324,7 +324,7 @@ async fn wrap_key(recording: &mut Recording, machine: &Machine, secret_key: Stri
     recording.add(typed, &shown, 0);
 }
 
-/// Commands that need no service.
+/// Records commands that need no service.
 async fn anywhere(recording: &mut Recording, machine: &Machine) {
     recording.part("About the program itself", "These read no variables.");
     for (name, typed) in [

@@ -211,7 +211,7 @@ async fn fails_as_serve_does() {
         ("PUBLIC_URL", "https://auth.example.com"),
         ("WORKLOADS", "workloads.toml"),
     ];
-    // The file of keys that it names is missing.
+    // The key file that `workloads.toml` names is missing.
     std::fs::write(machine.work().join("workloads.toml"), WORKLOADS).unwrap();
     for settings in [
         &[][..],
@@ -235,7 +235,7 @@ async fn fails_as_serve_does() {
             (Some(1), Some(1)),
             "{settings:?}"
         );
-        // Warnings may come before it.
+        // Warnings may come before the error, so only the last line counts.
         let reason = |run: &Run| run.stderr.lines().last().unwrap_or_default().to_owned();
         assert!(
             reason(&checked).starts_with("central-oauth: "),

@@ -29,7 +29,7 @@ async fn an_account_that_cannot_be_read_is_refused_at_once_and_stops_no_other() 
     let sandbox = sandbox::of_many(Duration::from_secs(300)).await;
     let mut service = Service::start_for(&sandbox).await;
     let (ada, eve) = (link(&service).await, link(&service).await);
-    // One that the scheduler has claimed, and one whose expiry is unknown.
+    // The first damaged row is due, so the scheduler claims it. The second is leased, and its expiry cannot be read.
     for damage in [
         "failures = 'x', access_token_expires_at = 1, next_refresh_at = 0, lease_until = NULL",
         "failures = 0, access_token_expires_at = 'x', lease_until = 9000000000000",
@@ -121,7 +121,7 @@ async fn a_damaged_header_of_one_value_costs_one_account() {
     let mut service = Service::start_for(&sandbox).await;
     let (ada, eve) = (link(&service).await, link(&service).await);
     assert!(service.stop().await.success());
-    // A bit of the key's id.
+    // Overwrites a byte of the key id in the sealed value.
     let damage = "access_token = CAST(substr(access_token, 1, 4) || X'00' || substr(access_token, 6) AS BLOB)";
     execute(
         &service,

@@ -42,7 +42,7 @@ impl Kept {
         assert!(self.is_left_alone_with_other_key().await);
     }
 
-    /// Starts `serve` with the other key; whether nothing has changed meanwhile.
+    /// Starts `serve` with the other key. Returns whether no file has changed meanwhile.
     async fn is_left_alone_with_other_key(&self) -> bool {
         let before = contents(&self.machine.work());
         assert!(before.values().map(Vec::len).sum::<usize>() > 8192);
@@ -178,7 +178,7 @@ const MAINTENANCE: [&[&str]; 4] = [
     &["restored"],
 ];
 
-/// It is probably another one than that of the service, or a restore into it has failed.
+/// Such a database is probably not the service's, or a restore into it has failed.
 #[tokio::test]
 async fn no_maintenance_of_a_database_that_no_service_has_used() {
     let machine = Machine::new();
@@ -201,7 +201,7 @@ async fn no_maintenance_of_a_database_that_no_service_has_used() {
     expect_refused().await;
 }
 
-/// Replicas of an earlier version may be running.
+/// Replicas of an earlier version may still be running, so these commands must not migrate.
 #[tokio::test]
 async fn rekey_and_audit_leave_the_schema_alone() {
     let mut kept = Kept::start().await;
@@ -241,7 +241,8 @@ async fn a_newer_schema_is_refused() {
     }
 }
 
-/// What a later version would have written: the file says so in plain text, in the table and in its index.
+/// Renames a migration, as if a later version had applied it. SQLite stores its name as plain text in the table and the
+/// index.
 fn rename_migration(path: &Path, name: &str) {
     let mut bytes = std::fs::read(path).unwrap();
     let places: Vec<_> = (0..bytes.len())

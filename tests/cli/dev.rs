@@ -25,7 +25,7 @@ const STEPS: [&str; 8] = [
     "Hello, Alice! Your access token works.",
 ];
 
-/// Every step was shown, in order, and nothing is left behind.
+/// Asserts that every step was shown, in order, and that nothing is left behind.
 fn played(machine: &Machine, run: &Run) {
     let mut rest = run.stdout.as_str();
     for step in STEPS {
@@ -40,7 +40,7 @@ fn played(machine: &Machine, run: &Run) {
 
 #[tokio::test]
 async fn auto_plays_the_whole_flow_though_its_port_is_taken() {
-    // Used by this test or another program: it is in use.
+    // Port 8080 is in use now, either by this listener or by another program.
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 8080));
     let machine = Machine::new();
     let run = machine.run(&["dev", "--auto"]).await.expect(0);
@@ -77,7 +77,7 @@ async fn auto_can_be_interrupted() {
     let machine = Machine::new();
     let mut command = machine.command(&["dev", "--auto", "--port", "0"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    // It creates the folder of its database after it has installed its signal handlers.
+    // `dev` creates the folder of its database after it has installed its signal handlers.
     while names(&machine.tmp()).is_empty() {
         tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(child.try_wait().unwrap().is_none());
@@ -111,7 +111,7 @@ async fn links_by_hand_as_it_tells_to() {
     person.consent(dev.service(), &linking.code, "alice").await;
     linking.end().await.expect(0);
 
-    // The admin key that it made, in the command that it prints.
+    // `dev` prints the admin key that it has created, also in the command to use it with.
     let admin_key = dev.word_after("the admin key ");
     let accounts = ["accounts", "--server", dev.service()];
     let printed = format!("ADMIN_KEY={admin_key} ");

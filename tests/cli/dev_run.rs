@@ -20,7 +20,7 @@ pub(super) struct DevRun {
 }
 
 impl DevRun {
-    /// Starts it; on return it has said its last line.
+    /// Starts `dev`; on return it has printed the last line of its instructions.
     pub(super) async fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -55,13 +55,13 @@ impl DevRun {
         self.word_after("the service ")
     }
 
-    /// Uses the token at the sandbox's API.
+    /// Returns the URL of the sandbox's API that accepts the token.
     pub(super) fn hello(&self) -> &str {
         self.word_after("Bearer $ACCESS_TOKEN\" ")
             .trim_end_matches('\'')
     }
 
-    /// Ends it with a signal, and returns its logged events.
+    /// Ends `dev` with a signal, and returns its exit status and its log.
     pub(super) async fn stop_and_read(mut self, signal: Signal) -> (ExitStatus, String) {
         let mut pipe = self.child.stderr.take().unwrap();
         send(&self.child, signal);
@@ -74,7 +74,7 @@ impl DevRun {
         (status, events)
     }
 
-    /// Ends it with a signal.
+    /// Ends `dev` with a signal.
     pub(super) async fn stop(mut self, signal: Signal) -> ExitStatus {
         send(&self.child, signal);
         let ended = within(STARTS_WITHIN, "the end of `dev`", self.child.wait()).await;

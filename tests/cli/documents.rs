@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::machine::{Machine, Run, mode};
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> String {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The variables that the binary knows, without the prefix.
+/// Returns the variables that the binary knows, without the prefix.
 pub(super) fn known_variables() -> BTreeSet<String> {
     let source = read("src/config/mod.rs");
     let (_, list) = source.split_once("KNOWN: &[&str] = &[").unwrap();
@@ -25,7 +25,7 @@ pub(super) fn known_variables() -> BTreeSet<String> {
     known
 }
 
-/// The variables in the first column of the tables.
+/// Returns the variables in the first column of the tables.
 fn documented_variables() -> BTreeSet<String> {
     let text = read("docs/CONFIGURATION.md");
     let rows = text
@@ -74,7 +74,7 @@ fn every_variable_is_read() {
     }
 }
 
-/// Leaves out where a variable is named in a test, in an error or among the values in force.
+/// Leaves out the code that only shows the name of a variable: tests, errors and the list of the effective values.
 fn without_what_is_only_shown(source: &str) -> String {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let (first, others) = source.split_once("fn effective").unwrap_or((source, ""));
@@ -183,7 +183,7 @@ async fn help_names_the_commands_and_the_exit_codes() {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
         let own = machine.run(&[command, "--help"]).await.expect(0);
         assert!(own.stdout.contains("Usage: central-oauth"), "{own:?}");
-        // A variable without a meaning.
+        // Such a line shows a variable without a description.
         let is_bare = |line: &str| {
             let variable = line.strip_prefix("  ");
             variable.is_some_and(|line| !line.starts_with(' ') && line.trim_end().ends_with(':'))
@@ -233,14 +233,14 @@ fn one_service_of_each_profile_builds_the_image_and_none_pulls_it() {
             builders.push(service);
         }
     }
-    // Two that are built at the same time for one name cannot both have it.
+    // Two services that build the same image at the same time would collide, so only one of each profile builds.
     assert_eq!(builders, ["central-oauth", "central-oauth-1"]);
     let (shared, _) = text.split_once("\nx-settings:").unwrap();
     assert!(!shared.contains("build:"), "{shared}");
     assert!(shared.contains("pull_policy: never"), "{shared}");
 }
 
-/// As the comment in `docker-compose.yml` says, twice.
+/// Runs the commands in the comment of `docker-compose.yml` twice.
 #[test]
 fn the_secrets_for_compose_are_private_and_made_once() {
     let text = read("docker-compose.yml");
@@ -329,7 +329,7 @@ async fn completions_and_man_pages_know_every_command() {
     }
 }
 
-/// The anchors of the headings of a document, as GitHub makes them.
+/// Returns the anchors of the headings of a document, as GitHub makes them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     let slug = |heading: &str| {

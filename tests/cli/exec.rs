@@ -45,7 +45,7 @@ async fn the_command_does_not_get_our_keys(world: &World) {
     assert!(run.stdout.contains("OTHER=stays"), "{run:?}");
 }
 
-/// A service that answers one request with this problem.
+/// Starts a server that answers one request with this problem.
 async fn refusing(status: &str, code: &str) -> String {
     let body = format!(r#"{{"code": "{code}", "detail": "not today"}}"#);
     answering(
@@ -55,7 +55,7 @@ async fn refusing(status: &str, code: &str) -> String {
     .await
 }
 
-/// A server that answers one request with this status, these headers and this body.
+/// Starts a server that answers one request with this status, these headers and this body.
 async fn answering(head: &str, body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());

@@ -35,10 +35,10 @@ async fn a_service_that_cannot_do_its_work_says_why() {
     let file = service.file("central-oauth.sqlite3");
     let database = Database::connect(format!("sqlite://{}", file.display()));
     let database = database.await.unwrap();
-    // Without the key nothing that is stored can be used.
+    // Without its hash key, the service can use nothing that is stored.
     let lost = database.execute_unprepared("DELETE FROM service_keys");
     lost.await.unwrap();
-    // A result is cached for a second.
+    // The service caches the result for a second.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let run = Run::of(service.command(&["health"])).await.expect(1);
     assert!(run.stderr.contains("(not_ready)"), "{}", run.stderr);

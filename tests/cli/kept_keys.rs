@@ -15,7 +15,7 @@ fn key_in(text: &str) -> String {
     line.unwrap().split('"').nth(1).unwrap().to_owned()
 }
 
-/// Replaces the key in a file by a dead one, and returns that.
+/// Replaces the key in a file by an invalid one. Returns the invalid key.
 fn replace_key(file: &Path) -> String {
     let kept = std::fs::read_to_string(file).unwrap();
     let dead = format!("coak_{}", "x".repeat(40));
@@ -81,7 +81,7 @@ async fn a_key_that_is_dead_is_replaced_at_its_own_service() {
     let token = world.run(&["token"]).await.expect(3);
     assert!(token.only_line().ends_with("(unauthorized)"), "{token:?}");
 
-    // Without any setting the service is the one of the saved key.
+    // Without a setting, `link` uses the service of the saved key.
     let linking = Linking::start(world.machine.command(&["link"])).await;
     let server = world.server();
     Browser::new()

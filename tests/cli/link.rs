@@ -100,7 +100,7 @@ async fn interrupted(world: &World, signal: Signal) -> String {
     code
 }
 
-/// Returns the key of the first interrupted link.
+/// Returns the path of the key of the first interrupted link.
 fn pending(world: &World) -> PathBuf {
     let key_file = world.machine.key_file("default");
     key_file.with_file_name("default.toml.pending")
@@ -171,7 +171,7 @@ async fn an_interrupted_link_does_not_give_a_key_of_another_role() {
     let run = world.run(&["keys", "list"]).await.expect(1);
     assert!(run.only_line().ends_with("(forbidden)"), "{run:?}");
 
-    // The service does not show the other key again.
+    // The service does not show the key of the interrupted link again, so the file is kept.
     let pending = pending(&world);
     let kept = format!(
         "an interrupted link for Bob at sandbox (account 1) is complete; select the key in {} with --key-file",
@@ -239,7 +239,7 @@ async fn no_interrupted_link_is_lost_to_a_later_one() {
         assert!(line.contains("8 interrupted links"), "{line}");
         assert_eq!(std::fs::read_to_string(pending(&world)).unwrap(), key);
     }
-    // A file without a key makes room, and so does a link that has ended.
+    // A later link reuses a file without a key, and the file of a link that has ended.
     let last = pending(&world).with_extension("pending7");
     std::fs::write(&last, "").unwrap();
     interrupted(&world, Signal::KILL).await;
@@ -334,7 +334,7 @@ async fn ci_reads_the_code_and_the_result_as_json() {
     );
 }
 
-/// A terminal, for a command that checks for one.
+/// Opens a pseudo-terminal, for a command that checks for a terminal.
 pub(super) fn terminal() -> (File, File) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -349,7 +349,7 @@ async fn a_browser_is_opened_where_there_is_one() {
     let mut world = World::start().await;
     world.service.set("LINK_CODE_TTL", "1");
     world.service.restart().await;
-    // The opener of the desktop.
+    // Stands in for the desktop's `xdg-open`.
     let script = world.machine.work().join("xdg-open");
     let opened = world.machine.work().join("opened");
     std::fs::write(
@@ -391,7 +391,7 @@ async fn a_browser_is_opened_where_there_is_one() {
             assert!(!opened.exists());
             continue;
         };
-        // Nobody waits for a browser.
+        // `link` does not wait for the browser, so the file may come later.
         let limit = Duration::from_secs(30);
         let written = async || std::fs::metadata(&opened).is_ok_and(|it| it.len() > 0);
         eventually(limit, "the browser", written).await;

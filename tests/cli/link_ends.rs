@@ -147,7 +147,7 @@ async fn an_enrolment_key_is_needed_where_one_is_set() {
     it_is_not_sent_to_the_service_of_a_saved_key(&world, KEY).await;
 }
 
-/// The saved key may belong to another service.
+/// The enrolment key must not go there, because the saved key may belong to another service.
 async fn it_is_not_sent_to_the_service_of_a_saved_key(world: &World, key: &str) {
     let (machine, server) = (&world.machine, world.server());
     let file = machine.key_file("work");

@@ -21,7 +21,7 @@ pub(super) struct Linking {
 }
 
 impl Linking {
-    /// Starts it; on return the code has been shown.
+    /// Starts `link`; on return it has shown the code.
     pub(super) async fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -51,7 +51,7 @@ impl Linking {
         found.unwrap_or_else(|| panic!("`link` has ended:\n{}", self.said))
     }
 
-    /// Waits for the end.
+    /// Waits for the end of `link`.
     pub(super) async fn end(mut self) -> Run {
         let end = async {
             while let Some(line) = self.stderr.next_line().await.unwrap() {
@@ -71,7 +71,7 @@ impl Linking {
         }
     }
 
-    /// The process.
+    /// Returns the process.
     pub(super) fn child(&self) -> &Child {
         &self.child
     }
@@ -82,7 +82,7 @@ impl Linking {
     }
 }
 
-/// `1234 5678`
+/// Returns whether a line is a code like `1234 5678`.
 fn is_code(line: &str) -> bool {
     let digits: Vec<_> = line.trim().split(' ').collect();
     let four = |part: &&str| part.len() == 4 && part.bytes().all(|b| b.is_ascii_digit());

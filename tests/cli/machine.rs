@@ -11,7 +11,7 @@ use crate::support::process::{self, within};
 
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
 
-/// A home, a config folder, a temporary folder and a working folder, all deleted with this.
+/// A home, a config folder, a temporary folder and a working folder. They are deleted with this value.
 pub(super) struct Machine {
     folder: TempDir,
 }
@@ -33,17 +33,17 @@ impl Machine {
         Self { folder }
     }
 
-    /// The user's home.
+    /// Returns the user's home.
     pub(super) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
     }
 
-    /// The folder that commands run in.
+    /// Returns the folder that commands run in.
     pub(super) fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
 
-    /// The folder for temporary files.
+    /// Returns the folder for temporary files.
     pub(super) fn tmp(&self) -> PathBuf {
         self.folder.path().join("tmp")
     }
@@ -54,7 +54,7 @@ impl Machine {
         folder.join(format!("{profile}.toml"))
     }
 
-    /// The folder of configuration files.
+    /// Returns the folder of configuration files.
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("config")
     }
@@ -64,7 +64,7 @@ impl Machine {
         self.program(env!("CARGO_BIN_EXE_central-oauth"), arguments)
     }
 
-    /// A shell that runs a script, with settings that are named without `CENTRAL_OAUTH_`.
+    /// Returns a shell that runs a script. The settings are named without `CENTRAL_OAUTH_`.
     pub(super) fn shell(&self, settings: &[(&str, &str)], script: &str) -> Command {
         let mut shell = self.program("sh", &["-c", script]);
         for (name, value) in settings {
@@ -90,7 +90,7 @@ impl Machine {
         command
     }
 
-    /// The same with settings, named without `CENTRAL_OAUTH_`.
+    /// Returns such a command with settings, which are named without `CENTRAL_OAUTH_`.
     pub(super) fn command_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         for (name, value) in settings {
@@ -138,7 +138,7 @@ impl Run {
     }
 }
 
-/// The names of what is in a folder.
+/// Returns the names of the entries of a folder, sorted.
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -148,7 +148,7 @@ pub(super) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The permissions of a file.
+/// Returns the permissions of a file.
 pub(super) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777

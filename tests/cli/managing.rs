@@ -39,12 +39,12 @@ async fn logout_forgets_the_key_here(world: &World) {
     assert!(!file.exists());
     world.run(&["token"]).await.expect(3);
     world.run(&["logout", "--yes"]).await.expect(3);
-    // The account is still there.
+    // Only the saved key was deleted, not the account.
     std::fs::write(&file, saved).unwrap();
     world.run(&["token"]).await.expect(0);
 }
 
-/// Whoever cannot save the key can at least delete it.
+/// The error tells how to delete a key that could not be printed.
 async fn a_key_that_cannot_be_printed_is_named(world: &World) {
     let full = std::fs::File::options()
         .write(true)

@@ -17,7 +17,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.unwrap()
 }
 
-/// A table of the file.
+/// Returns a table of the file.
 fn table(name: &str, issuer: &str, client_id: &str, secret: &str) -> String {
     format!(
         "[{name}]\nissuer = {issuer:?}\nclient_id = {client_id:?}\nclient_secret = {secret:?}\n\
@@ -38,7 +38,7 @@ async fn providers(file: &str, settings: &[(&str, &str)], arguments: &[&str]) ->
     run
 }
 
-/// The one line about this.
+/// Returns the only line about a subject.
 #[track_caller]
 fn line<'a>(run: &'a Run, subject: &str) -> &'a str {
     let subject = format!(" {subject}: ");
@@ -119,7 +119,7 @@ async fn all_of_them_as_json() {
     assert_eq!(problems[0]["subject"], "reachability");
     assert!(problems[0]["remedy"].is_string() && problems[0]["found"].is_string());
     assert!(findings.iter().any(|it| it["provider"] == "work"));
-    // The others do not count.
+    // Problems of other providers than the named one do not count.
     providers(&file, &[], &["check", "work"]).await.expect(0);
     providers(&away, &[], &["check"]).await.expect(8);
 }
@@ -184,7 +184,7 @@ async fn a_certified_provider_by_both_flows() {
     let run = providers(&good, &public_url, &["check"]).await.expect(0);
     assert!(line(&run, "redirect_uri").contains(redirect_uri), "{run:?}");
     assert!(line(&run, "client").contains("invalid_grant"), "{run:?}");
-    // Where the redirect URI is not registered the page says so.
+    // If the redirect URI is not registered, the provider's authorization page says so, and the check warns.
     let run = providers(&good, &[], &["check"]).await;
     assert!(
         line(&run, "authorization").starts_with("warning "),

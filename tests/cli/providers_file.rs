@@ -203,7 +203,7 @@ async fn providers_keep_out_of_each_others_way() {
     assert!(run.starts_with(expected), "{run}");
 }
 
-// The same mistakes in the environment name the variable.
+// For the same mistakes in the environment, the message names the variable.
 #[tokio::test]
 async fn a_preset_without_a_file() {
     for (settings, expected) in [
@@ -288,7 +288,7 @@ async fn refused(text: &str, settings: &[(&str, &str)], expected: &[&str]) {
     }
 }
 
-/// The last line of a start that fails.
+/// Returns the last line of a start that fails.
 async fn refuse(text: &str, settings: &[(&str, &str)]) -> String {
     let machine = Machine::new();
     std::fs::write(machine.work().join("providers.toml"), text).unwrap();

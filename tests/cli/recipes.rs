@@ -214,7 +214,7 @@ async fn git(kitchen: &mut Kitchen) {
         .addresses
         .push(("https://git.example.com", format!("http://{address}")));
     kitchen.addresses.push(("git.example.com", address));
-    // The recipe keeps other helpers away from the token.
+    // The recipe must keep the token away from other credential helpers, such as this one.
     let mut other = kitchen.command("git", &kitchen.world.machine);
     other.args(["config", "--global", "credential.helper", "store"]);
     Run::of(other).await.expect(0);

@@ -26,7 +26,7 @@ async fn world_with(setting: &str, value: &str) -> World {
     world
 }
 
-/// Runs a command whose person types this at a terminal.
+/// Runs a command at a terminal at which a person types this answer.
 async fn typing(world: &World, arguments: &[&str], answer: &str) -> Run {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
@@ -64,7 +64,7 @@ async fn deletes_the_account_of_the_kept_key() {
     let token = http::client().get(world.service.url("/v1/token"));
     http::send(token.bearer_auth(&key)).await.expect(401);
     world.run(&["token"]).await.expect(3);
-    // The other key of the account is invalid as well; its file was unknown.
+    // The other key of the account is invalid as well. `revoke` did not know its file, so the file remains.
     let again = ["revoke", "--yes", "--profile", "second"];
     let run = world.run(&again).await.expect(3);
     assert!(run.only_line().ends_with("(unauthorized)"), "{run:?}");
@@ -135,7 +135,7 @@ async fn an_operator_says_which_account() {
     let dead = ["token", "--profile", "bob"];
     world.run(&dead).await.expect(3);
 
-    // A key to all accounts does not select one, whichever variable contains it.
+    // An admin key does not select an account, whichever variable contains it.
     let server = world.server();
     let machine = Machine::new();
     let settings = [("SERVER", server.as_str()), ("ADMIN_KEY", ADMIN)];

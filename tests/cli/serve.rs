@@ -19,7 +19,7 @@ const PROVIDER: [(&str, &str); 2] = [
     ("PROVIDER_ISSUER", "https://login.example.com"),
 ];
 
-/// The service would wait longer for running requests.
+/// Less than the service would wait for running requests.
 const PROMPTLY: Duration = Duration::from_secs(12);
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn quotes_and_misspelt_names_are_told_with_the_error_that_they_cause() {
     }
 }
 
-/// The first process of a container gets no signal that it does not ask for.
+/// The kernel delivers a signal to the first process of a container only if that process handles the signal.
 #[tokio::test]
 async fn the_first_process_of_a_container_ends_at_signals() {
     for (signal, exit_code) in [(Signal::INT, 130), (Signal::QUIT, 131), (Signal::TERM, 143)] {

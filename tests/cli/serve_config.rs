@@ -198,10 +198,10 @@ const CLIENT: (&str, &str) = ("PROVIDER_CLIENT_ID", "central-oauth");
 const ISSUER: (&str, &str) = ("PROVIDER_ISSUER", "https://login.example.com");
 /// Valid unless overridden above. No other machine is contacted before a person comes.
 const GOOD: [(&str, &str); 2] = [("SECRET_KEY", KEY), ("LISTEN_ADDR", "127.0.0.1:0")];
-/// These have no wrong values of their own: the tests for the client commands and the database are about them.
+/// Variables without a wrong value in the lists above: those of the client commands, and the client id of a provider.
 const ELSEWHERE: [&str; 4] = ["ACCESS_KEY", "ID_TOKEN", "PROVIDER_CLIENT_ID", "SERVER"];
 
-/// Each variable at fault, with the settings.
+/// Returns each variable at fault, with the settings.
 fn mistakes() -> impl Iterator<Item = (&'static str, Vec<(&'static str, &'static str)>)> {
     let alone = WRONG.iter().chain(WRONG_FILES);
     let alone = alone.map(|wrong| (wrong.0, vec![*wrong]));
@@ -391,7 +391,7 @@ async fn a_database_that_is_no_regular_file_is_rejected_without_a_command() {
 #[tokio::test]
 async fn unknown_variables_are_only_warned_about() {
     let service = Service::start(&[
-        // Kubernetes adds this for a service of this name.
+        // Kubernetes adds these variables for a service of this name.
         ("PORT", "tcp://10.0.0.1:8080"),
         ("SERVICE_HOST", "10.0.0.1"),
         ("SECRETKEY", "hunter2"),

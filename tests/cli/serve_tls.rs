@@ -41,7 +41,7 @@ async fn renew(folder: &Path) {
     assert!(made.status.success(), "{made:?}");
 }
 
-/// Signs the present key again, for a certificate with these dates (as `YYYYMMDDHHMMSSZ`).
+/// Creates a certificate for the present key that is valid between these dates (as `YYYYMMDDHHMMSSZ`).
 async fn date(folder: &Path, from: &str, until: &str) {
     const AUTHORITY: &str = "[ca]\ndefault_ca = tests\n[tests]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
         default_md = sha256\npolicy = names\nunique_subject = no\nx509_extensions = v3\n[names]\n\
@@ -96,7 +96,7 @@ fn certificate(folder: &Path) -> Certificate {
     Certificate::from_pem(&std::fs::read(folder.join("tls.crt")).unwrap()).unwrap()
 }
 
-/// A new client that trusts only this certificate.
+/// Returns a new client that trusts only this certificate.
 fn trusting(certificate: &Certificate) -> Client {
     http::client();
     let client = Client::builder().no_proxy().timeout(SOON);

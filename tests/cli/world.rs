@@ -9,7 +9,7 @@ use super::machine::{Machine, Run};
 use crate::support::http;
 use crate::support::service::Service;
 
-/// All of them, running.
+/// A running service and its sandbox, and a machine.
 pub(super) struct World {
     pub(super) machine: Machine,
     pub(super) service: Service,
@@ -17,7 +17,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A world in which a person has to consent.
+    /// Starts a world in which a person has to consent.
     pub(super) async fn start() -> Self {
         let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
         let at = sandbox.endpoints();
@@ -41,19 +41,19 @@ impl World {
         }
     }
 
-    /// A world in which Alice has linked her account, and the machine has the key.
+    /// Starts a world in which Alice has linked her account, and the machine has the key.
     pub(super) async fn linked() -> Self {
         let world = Self::start().await;
         world.link_as("alice", &["link"]).await.expect(0);
         world
     }
 
-    /// Where the service is.
+    /// Returns the service's URL.
     pub(super) fn server(&self) -> String {
         self.service.url("")
     }
 
-    /// A client command for this service.
+    /// Returns a client command for this service.
     pub(super) fn client(&self, arguments: &[&str]) -> Command {
         let server = self.server();
         self.machine.command_with(&[("SERVER", &server)], arguments)
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// The sandbox API's greeting to the owner of a token.
+/// Returns the sandbox API's greeting to the owner of a token.
 pub(super) async fn greeted(api: &str, token: &str) -> String {
     let request = http::client().get(api).bearer_auth(token);
     let answer = http::send(request).await.expect(200);

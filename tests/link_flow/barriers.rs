@@ -14,7 +14,7 @@ const LOGO: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>
 <path d='M11 8h11v3h-7v4h6v3h-6v4h7v3H11z' fill='#fff'/>
 </svg>";
 
-/// What a page has that refuses something.
+/// Selects the part of a page that tells about a refusal.
 const REFUSED: &str = ".sign, .notice, #code-problem";
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn look_around(options: BrowserOptions, name: &'static str) {
     visit.person.browser.close().await;
 }
 
-/// A service with all that its pages can show.
+/// Starts a service with everything that its pages can show.
 async fn service(sandbox: &Sandbox) -> Service {
     let mut service = Service::prepare_for(sandbox);
     let logo = service.file("logo.svg");
@@ -137,7 +137,7 @@ impl Visit {
         self.look("cancelled", ".sign.calm").await;
     }
 
-    /// Opens the provider in a new tab. It asks only once who the person is.
+    /// Opens the provider in a new tab. The provider asks only once who the person is.
     async fn go_to_provider(&self) {
         let browser = &self.person.browser;
         browser.follow_to_new_tab("a.main").await;
@@ -160,7 +160,7 @@ impl Visit {
         self.look("declined", ".sign").await;
     }
 
-    /// A code that another browser has confirmed, a form without its cookie, and addresses of nobody.
+    /// Tries a code that another browser has confirmed, a form without its cookie, and addresses that do not exist.
     async fn use_what_is_not_theirs(&self, service: &Service) {
         let browser = &self.person.browser;
         let code = Program::ask(service, "of another").await;

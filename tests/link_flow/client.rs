@@ -86,7 +86,7 @@ impl Program<'_> {
         self.poll().await.expect(200).json["account"].clone()
     }
 
-    /// Returns a token with enough remaining lifetime, or else its successor.
+    /// Returns a token with enough remaining lifetime, and waits for the next one if necessary.
     pub(crate) async fn token(&self) -> String {
         let mut token = String::new();
         eventually(TIMEOUT, "a token that lasts", async || {
@@ -107,7 +107,7 @@ impl Program<'_> {
         assert_eq!(answer.str("code"), code, "{}", answer.text);
     }
 
-    /// The provider itself says whose token it is.
+    /// Asserts that the provider accepts a token as this person's.
     pub(crate) async fn expect_accepted_by(&self, issuer: &str, token: &str, name: &str) {
         let person = self.userinfo(issuer, token).await.expect(200);
         assert_eq!(person.str("sub"), name);

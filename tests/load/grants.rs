@@ -25,7 +25,7 @@ use crate::fill::{self, Idle, PERSON, PROVIDER, execute};
 use crate::support::http;
 use crate::support::service::Service;
 
-/// As many as the sandbox can hold.
+/// Number of accounts with real tokens: as many as the sandbox can hold.
 const LIVE: u64 = 1_000;
 
 /// Fills a database if necessary, activates some accounts, spread over all, and prints their keys and the endpoints of
@@ -70,7 +70,7 @@ pub(super) async fn world(url: &str, accounts: u64) -> Sandbox {
     sandbox
 }
 
-/// Its people consent at once, and its tokens last longer than a run.
+/// Starts a sandbox whose people consent at once, and whose tokens last longer than a run.
 async fn sandbox() -> Sandbox {
     let options = SandboxOptions {
         auto_consent: Some(Duration::ZERO),
@@ -81,7 +81,7 @@ async fn sandbox() -> Sandbox {
     Sandbox::start(options).await.expect("no sandbox")
 }
 
-/// Makes the database as the service does.
+/// Creates the database as the service does, and returns its vault.
 async fn vault(url: &str, entropy: &Arc<Entropy>) -> Vault {
     let key = SecretKey::from_hex(Service::SECRET_KEY).expect("no key");
     let cipher = Arc::new(AesGcmSivCipher::new(&key, &[], Arc::clone(entropy)));
@@ -145,7 +145,7 @@ async fn bring_to_life(
     execute(db, &sql).await;
 }
 
-/// The MAC of the only key of an account.
+/// Returns the MAC of the only key of an account.
 async fn mac_of(
     db: &DatabaseConnection,
     vault: &Vault,

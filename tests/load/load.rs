@@ -5,7 +5,7 @@
 //! load world DATABASE_URL ACCOUNTS a database with accounts, and the provider that some of them were linked at
 //! ```
 //!
-//! Each prints one line once it is ready, and ends with its standard input.
+//! Each command prints one line once it is ready, and ends when its standard input is closed.
 
 #[path = "../../adapters/store-seaorm/benches/fill/mod.rs"]
 mod fill;

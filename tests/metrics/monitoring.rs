@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/monitoring")
 }
 
-/// The file of the rules.
+/// Returns the file of the rules.
 pub(super) fn rules() -> PathBuf {
     folder().join("alerts.yml")
 }
@@ -31,7 +31,7 @@ fn panels() -> Vec<Value> {
         .collect()
 }
 
-/// The queries of the dashboard, as Grafana sends them with everything selected.
+/// Returns the queries of the dashboard, as Grafana sends them with everything selected.
 fn queries() -> Vec<String> {
     let targets = panels()
         .into_iter()
@@ -66,7 +66,7 @@ async fn the_rules_are_rules_and_speak_up_when_they_should() {
     promtool(folder.path(), &["test", "rules", "alerts_test.yml"]).await;
 }
 
-/// The names of all series, from the generated list of metrics.
+/// Returns the names of all series, from the generated list of metrics.
 fn documented() -> BTreeSet<String> {
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/METRICS.md");
     let document = std::fs::read_to_string(document).unwrap();
@@ -100,7 +100,7 @@ fn dashboard_and_rules_speak_of_metrics_that_there_are() {
     assert!(used.len() > 10, "{used:?}");
 }
 
-/// Every service that follows the semantic conventions has these.
+/// Every service that follows the semantic conventions has metrics of these names, so each query must select our job.
 #[test]
 fn what_other_services_have_too_is_asked_of_this_one_alone() {
     let rules = std::fs::read_to_string(rules()).unwrap();

@@ -72,7 +72,7 @@ async fn play(mut client: Command) {
 /// Has OpenAPI Generator make a client in this language, and returns the Python environment that holds the generator.
 async fn generate(language: &str, options: &[&str], folder: &Path) -> PathBuf {
     let environment = modules("client-python").await;
-    // The script of the package names the Python of another folder.
+    // The package's own script names the Python of another folder, so the module is called directly.
     let run = "import sys, openapi_generator_cli as it; sys.exit(it.run(sys.argv[1:]).returncode)";
     let mut generate = process::command(environment.join("bin/python"));
     generate
@@ -87,7 +87,7 @@ async fn generate(language: &str, options: &[&str], folder: &Path) -> PathBuf {
     environment
 }
 
-/// The folder of the packages in a Python environment.
+/// Returns the folder of the packages in a Python environment.
 fn site_packages(environment: &Path) -> PathBuf {
     let mut pythons = std::fs::read_dir(environment.join("lib")).unwrap();
     let python = pythons.next().unwrap().unwrap();
@@ -154,7 +154,7 @@ async fn a_go_client_compiles_and_works() {
         // Without optimisation and debug information, as it runs once.
         .args(["-gcflags=all=-N -l", "-ldflags=-w", "./client"])
         .current_dir(folder.path())
-        // It compiles its library once, without C, and needs nothing from the network.
+        // Go compiles its library once, without C, and needs nothing from the network.
         .env("CGO_ENABLED", "0")
         .env("GOCACHE", go.join("cache"))
         .env("GOPATH", go.join("path"))
@@ -203,7 +203,7 @@ async fn a_java_client_compiles_and_works() {
     play(client).await;
 }
 
-/// For clients in other languages, by hand: `CENTRAL_OAUTH_TEST_CLIENT` is the program.
+/// Runs a client in another language by hand: `CENTRAL_OAUTH_TEST_CLIENT` names the program.
 #[tokio::test]
 #[ignore = "needs a program"]
 #[expect(

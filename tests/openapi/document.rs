@@ -7,7 +7,7 @@ use crate::support::http;
 use crate::support::process::{self, modules, within};
 use crate::support::service::Service;
 
-/// A file of the folder `openapi`.
+/// Reads a file of the folder `openapi`.
 pub(super) fn published(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
     std::fs::read_to_string(folder.join(name)).unwrap()

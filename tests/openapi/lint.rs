@@ -67,7 +67,7 @@ impl Linter {
         report.unwrap_or_else(|error| panic!("no report: {error}\n{said}"))
     }
 
-    /// Its report about a document.
+    /// Returns Redocly's report about a document.
     async fn lint(&self, name: &str, document: &str) -> Value {
         std::fs::write(self.folder.path().join(name), document).unwrap();
         let mut command = process::command(&self.command);

@@ -8,8 +8,9 @@ use super::document::published;
 
 /// Returns incompatibilities with old clients, one line each.
 ///
-/// Operations, members, optional parameters and statuses may be added: clients ignore unknown members, and handle
-/// problems by their status. Values of an enum may not, because generated clients know only the old ones.
+/// Operations, members of objects, optional parameters and statuses may be added: clients ignore unknown members, and
+/// handle problems by their status. Values of an enum may not be added, because generated clients know only the old
+/// ones.
 fn breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (path, operations) in members(&old["paths"]) {
@@ -161,7 +162,7 @@ const BREAKS: [Change; 9] = [
     }),
 ];
 
-/// Changes that break none.
+/// Changes that break no client.
 const ADDITIONS: [Change; 4] = [
     ("a route", |new| {
         let route = new["paths"]["/v1/healthz"].clone();

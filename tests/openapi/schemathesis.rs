@@ -43,7 +43,7 @@ async fn every_answer_is_as_documented() {
 
 type Change = (fn(&mut Value), &'static str);
 
-/// Documents of which the service breaks its promises, and the findings.
+/// Documents with promises that the service breaks, and the expected findings.
 const WRONG: [Change; 2] = [
     (
         |document| {

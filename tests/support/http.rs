@@ -8,7 +8,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// A client that follows no redirects and waits 30 s at most.
+/// Returns a client that follows no redirects and waits 30 s at most.
 pub(crate) fn client() -> Client {
     static TLS: Once = Once::new();
     TLS.call_once(|| {
@@ -69,14 +69,14 @@ impl Answer {
         self
     }
 
-    /// A text in the JSON body.
+    /// Returns a text in the JSON body.
     #[track_caller]
     pub(crate) fn str(&self, name: &str) -> &str {
         let found = self.json[name].as_str();
         found.unwrap_or_else(|| panic!("no text {name:?} in {}", self.text))
     }
 
-    /// A number in the JSON body.
+    /// Returns a number in the JSON body.
     #[track_caller]
     pub(crate) fn number(&self, name: &str) -> u64 {
         let found = self.json[name].as_u64();

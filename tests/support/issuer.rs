@@ -52,17 +52,17 @@ impl Issuer {
         }
     }
 
-    /// An address below its issuer.
+    /// Returns an address below the issuer.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
     }
 
-    /// Returns its output so far.
+    /// Returns the server's output so far.
     pub(crate) fn logs(&self) -> String {
         process::read_log(&self.log)
     }
 
-    /// Ends it.
+    /// Ends the server.
     pub(crate) async fn stop(mut self) {
         let killed = within(START_WITHIN, "ending the server", self.child.kill());
         killed.await.expect("cannot end the server");

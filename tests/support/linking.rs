@@ -67,7 +67,7 @@ pub(crate) async fn confirm(client: &Client, service: &Service, code: &str) -> S
     page.unwrap_or_else(|problem| panic!("the code cannot be confirmed: {problem}"))
 }
 
-/// Enters a code at the page and does not confirm it; the page that says who asks.
+/// Enters a code at the page and does not confirm it. Returns the page that says who asks.
 pub(crate) async fn look_up(client: &Client, service: &Service, code: &str) -> String {
     let page = entered(client, &service.url(""), code, &["look_up"]).await;
     page.unwrap_or_else(|problem| panic!("the code cannot be entered: {problem}"))

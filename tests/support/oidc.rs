@@ -63,7 +63,7 @@ impl OidcProvider {
         Self(Issuer::start(command, Some(&modules)).await)
     }
 
-    /// Ends it, for tests of an outage.
+    /// Ends the provider, for tests of an outage.
     pub(crate) async fn stop(self) {
         self.0.stop().await;
     }
@@ -98,14 +98,14 @@ fn argument(options: &OidcOptions) -> Value {
     })
 }
 
-/// The person's actions on the provider's pages.
+/// Signs in on the provider's pages and consents there.
 pub(crate) async fn consent(browser: &Browser, verification_uri: &str, name: &str) {
     browser.goto(verification_uri).await;
     sign_in(browser, name).await;
     say_yes(browser).await;
 }
 
-/// From the first page of the device flow to the question. The first page submits itself if scripts are enabled.
+/// Goes from the first page of the device flow to the question. The first page submits itself if scripts are enabled.
 pub(crate) async fn sign_in(browser: &Browser, name: &str) {
     if !browser.javascript {
         browser.click("noscript button").await;

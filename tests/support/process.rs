@@ -14,9 +14,9 @@ use tokio::process::Command;
 /// The first start on a machine downloads the packages.
 const INSTALL_WITHIN: Duration = Duration::from_secs(300);
 
-/// A command whose child is killed when its handle is dropped. The kernel kills it when the thread that spawned it dies,
-/// so that even a killed test leaves no process behind. Spawn from the test itself or from a task, not from
-/// `spawn_blocking`, whose threads come and go.
+/// Returns a command whose child is killed when its handle is dropped. The kernel also kills the child when the thread
+/// that spawned it dies, so even a killed test leaves no process behind. Spawn from the test itself or from a task, not
+/// from `spawn_blocking`, whose threads come and go.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = if has_setpriv() {
         let mut leashed = Command::new("setpriv");
@@ -29,7 +29,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Part of util-linux; elsewhere children rely on their handles alone.
+/// Returns whether `setpriv` (util-linux) is installed. Without it, only the handles of children end them.
 fn has_setpriv() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| {
@@ -68,7 +68,7 @@ pub(crate) async fn eventually(limit: Duration, what: &str, mut is_so: impl Asyn
     }
 }
 
-/// The folder of the fixtures.
+/// Returns the folder of the fixtures.
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }

@@ -65,7 +65,7 @@ impl Prometheus {
         .await;
     }
 
-    /// Returns its response to a query, which must be valid: the values of the series.
+    /// Returns the values of the series that a query finds. The query must be valid.
     pub(crate) async fn query(&self, query: &str) -> Vec<f64> {
         let at = format!("http://127.0.0.1:{}/api/v1/query", self.port);
         let answer = http::send(self.client.get(at).query(&[("query", query)])).await;
@@ -90,7 +90,7 @@ impl Prometheus {
     }
 }
 
-/// Runs its tool in a folder, and asserts success.
+/// Runs `promtool` in a folder, and asserts success.
 pub(crate) async fn promtool(folder: &Path, arguments: &[&str]) {
     let mut command = process::command("promtool");
     command.args(arguments).current_dir(folder);

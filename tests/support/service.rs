@@ -52,7 +52,7 @@ impl Service {
         service
     }
 
-    /// A service that has not been started.
+    /// Returns a service that has not been started.
     pub(crate) fn prepare(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let port = process::free_port();
@@ -77,7 +77,7 @@ impl Service {
         service
     }
 
-    /// A service of the sandbox's client, which has not been started.
+    /// Returns a service for the sandbox's client, which has not been started.
     pub(crate) fn prepare_for(sandbox: &Sandbox) -> Self {
         let at = sandbox.endpoints();
         Self::prepare(&[
@@ -93,14 +93,14 @@ impl Service {
         ])
     }
 
-    /// Starts a service of the sandbox's client that waits long for it; on return it answers.
+    /// Starts a service for the sandbox's client, with a long provider timeout; on return it answers.
     pub(crate) async fn start_for(sandbox: &Sandbox) -> Self {
         let mut service = Self::patient_for(sandbox);
         service.run().await;
         service
     }
 
-    /// A service of the sandbox's client that waits long for it and has not been started.
+    /// Returns a service for the sandbox's client, with a long provider timeout. It has not been started.
     pub(crate) fn patient_for(sandbox: &Sandbox) -> Self {
         let mut service = Self::prepare_for(sandbox);
         service.be_patient();
@@ -119,18 +119,18 @@ impl Service {
         found.map(|(_, value)| value.clone())
     }
 
-    /// Increases its provider timeout, for providers on a busy machine: after a timeout the response to a refresh is
+    /// Increases the provider timeout, for providers on a busy machine: after a timeout the response to a refresh is
     /// lost. Leases last longer, too, so this is not for services that crash.
     pub(crate) fn be_patient(&mut self) {
         self.set("PROVIDER_TIMEOUT", "20");
     }
 
-    /// From now on, it is reached at another port, where a proxy listens.
+    /// From now on, the service is reached at another port, where a proxy listens.
     pub(crate) fn reach_through(&mut self, port: u16) {
         self.port = port;
     }
 
-    /// The port at which it is reached.
+    /// Returns the port at which the service is reached.
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
@@ -140,7 +140,7 @@ impl Service {
         self.others.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Lets it run in a network namespace, in which it listens at this address.
+    /// Makes the service run in a network namespace, in which it listens at this address.
     #[allow(dead_code, reason = "only the chaos test calls it")]
     pub(crate) fn move_to(&mut self, namespace: &str, host: &str) {
         self.namespace = Some(namespace.to_owned());
@@ -154,17 +154,17 @@ impl Service {
         self.wrapper = wrapper;
     }
 
-    /// An address of the service.
+    /// Returns an address of the service.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}:{}{path}", self.host, self.port)
     }
 
-    /// Returns the path of a file in its own folder.
+    /// Returns the path of a file in the service's own folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// Returns its output and error output, over all its runs.
+    /// Returns the service's output and error output, over all its runs.
     pub(crate) fn logs(&self) -> String {
         process::read_log(&self.log())
     }
@@ -205,13 +205,13 @@ impl Service {
         output.unwrap_or_else(|error| panic!("cannot run {what}: {error}"))
     }
 
-    /// Starts it, and does not wait until it answers.
+    /// Starts the service, and does not wait until it answers.
     pub(crate) fn begin(&mut self) {
         assert!(self.child.is_none(), "the service runs already");
         self.child = Some(self.spawn());
     }
 
-    /// Starts it; on return it answers.
+    /// Starts the service; on return it answers.
     pub(crate) async fn run(&mut self) {
         self.begin();
         let answers = timeout(START_WITHIN, self.answers()).await;
@@ -231,25 +231,25 @@ impl Service {
         }
     }
 
-    /// Starts it with settings that are expected to stop it, and waits for that.
+    /// Starts the service with settings that are expected to stop it, and waits for its end.
     pub(crate) async fn run_to_the_end(&mut self) -> ExitStatus {
         let mut child = self.spawn();
         let ended = within(START_WITHIN, "the end of the service", child.wait()).await;
         ended.expect("cannot wait for the service")
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the service has ended by itself.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         self.wait().await
     }
 
-    /// Ends it as an operator does, and waits until it is gone.
+    /// Ends the service as an operator does, and waits until it is gone.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait().await
     }
 
-    /// Sends it a signal.
+    /// Sends the service a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let child = self.child.as_ref().expect("the service does not run");
         // The id stays this child's as long as nobody has waited for it.
@@ -258,14 +258,14 @@ impl Service {
         kill_process(id, signal).unwrap_or_else(|error| panic!("cannot send {signal:?}: {error}"));
     }
 
-    /// Kills it.
+    /// Kills the service.
     pub(crate) async fn kill(&mut self) {
         let child = self.child.as_mut().expect("the service does not run");
         child.start_kill().expect("cannot send SIGKILL");
         self.wait().await;
     }
 
-    /// Restarts it, on the same port and database.
+    /// Restarts the service, on the same port and database.
     pub(crate) async fn restart(&mut self) {
         if self.child.is_some() {
             self.stop().await;

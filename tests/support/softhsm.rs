@@ -19,7 +19,7 @@ impl SoftHsm {
     /// The PIN of the token.
     pub(crate) const PIN: &str = "the-pin-of-the-test";
 
-    /// Makes a token without keys, and lets the service find it.
+    /// Creates a token without keys, and makes the service use it.
     pub(crate) fn new(service: &mut Service) -> Self {
         let token = Self {
             configuration: service.file("softhsm2.conf"),
@@ -65,19 +65,19 @@ impl SoftHsm {
         self.tool(&["--delete-object", "--type", "secrkey", "--label", label]);
     }
 
-    /// Whether somebody has tried a wrong PIN since the last successful login.
+    /// Returns whether somebody has tried a wrong PIN since the last successful login.
     pub(crate) fn has_seen_a_wrong_pin(&self) -> bool {
         let listed = self.run("pkcs11-tool", &["--module", MODULE, "--list-slots"]);
         listed.contains("user PIN count low")
     }
 
-    /// Takes it away.
+    /// Takes the token away.
     pub(crate) fn pull_out(&self) {
         rename(&self.tokens, &self.hidden);
         std::fs::create_dir(&self.tokens).expect("a folder");
     }
 
-    /// Brings it back.
+    /// Brings the token back.
     pub(crate) fn plug_in(&self) {
         std::fs::remove_dir(&self.tokens).expect("the folder is not empty");
         rename(&self.hidden, &self.tokens);

@@ -11,20 +11,20 @@ use super::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The service's response to a token request.
+/// Returns the service's response to a token request.
 pub(crate) async fn token(client: &Client, service: &Service, key: &str) -> Answer {
     let request = client.get(service.url("/v1/token")).bearer_auth(key);
     http::send(request).await
 }
 
-/// Whether the sandbox's API accepts a token.
+/// Returns whether the sandbox's API accepts a token.
 pub(crate) async fn works(client: &Client, sandbox: &Sandbox, token: &str) -> bool {
     let request = client.get(&sandbox.endpoints().hello).bearer_auth(token);
     http::send(request).await.status.is_success()
 }
 
-/// Whether the token may have expired: the earliest end of its stated lifetime has passed. On a busy machine that may
-/// happen between the response and the use; before, nobody may reject the token.
+/// Returns whether the token may have expired: the earliest end of its stated lifetime has passed. On a busy machine
+/// this may happen between the response and the use. Before that end, nobody may reject the token.
 pub(crate) fn has_run_out(asked: Instant, answer: &Answer) -> bool {
     asked.elapsed() >= Duration::from_secs(answer.number("expires_in"))
 }
@@ -40,7 +40,7 @@ pub(crate) async fn working_token(
     working_token_at(client, &service.url("/v1/token"), sandbox, key).await
 }
 
-/// The same, requested at this address of the service.
+/// Returns such a response, requested at this address of the service.
 pub(crate) async fn working_token_at(
     client: &Client,
     at: &str,

@@ -12,9 +12,9 @@ use crate::support::http;
 use crate::support::process::eventually;
 
 const HEADING: &str = "OpenBao, and any other OpenID Connect issuer";
-/// The service asks an issuer again after this time.
+/// After this time, the service fetches the keys of an issuer again.
 const ASK_EVERY: Duration = Duration::from_secs(60);
-/// OpenBao looks once a minute which keys it no longer publishes.
+/// Time limit for the withdrawal of a key: once a minute, OpenBao checks which keys it no longer publishes.
 const WITHDRAWN_WITHIN: Duration = Duration::from_secs(150);
 
 /// OpenBao, the service that trusts one of its entities, and the login of that entity.
@@ -57,14 +57,14 @@ impl Scene {
         answer.json["data"]["token"].as_str().unwrap().to_owned()
     }
 
-    /// Makes the next key the one that signs. The last one is published for this time.
+    /// Makes the next key the one that signs. The previous one stays published for this time.
     async fn rotate(&self, verification_ttl: &str) {
         let body = json!({"verification_ttl": verification_ttl});
         let path = "/v1/identity/oidc/key/central-oauth/rotate";
         self.bao.must(path, &body).await;
     }
 
-    /// How many keys are published.
+    /// Returns the number of published keys.
     async fn published(&self) -> usize {
         let url = format!("{}/v1/identity/oidc/.well-known/keys", self.bao.url());
         let keys = http::send(http::client().get(url)).await.expect(200);
@@ -72,7 +72,8 @@ impl Scene {
     }
 }
 
-/// A machine that has logged in and may have identity tokens. Returns its token for OpenBao and the id of its entity.
+/// Creates a machine that has logged in and may have identity tokens. Returns its token for OpenBao and the id of its
+/// entity.
 async fn logged_in(bao: &Bao) -> (String, String) {
     let policy = r#"path "identity/oidc/token/central-oauth" { capabilities = ["read"] }"#;
     bao.must("/v1/sys/policies/acl/machine", &json!({"policy": policy}))
@@ -108,7 +109,7 @@ async fn a_machine_with_an_identity_token_of_openbao_links_an_account_and_keeps_
     scene.rotate("1h").await;
     let second = scene.token().await;
     world.token(&second).await.expect(200);
-    // The key after that is unknown: the issuer was asked less than a minute ago.
+    // The key after that is unknown, because the service asked the issuer less than a minute ago.
     scene.rotate("1s").await;
     let third = scene.token().await;
     assert_eq!(world.refused(&third).await, "unknown_key");
@@ -116,7 +117,7 @@ async fn a_machine_with_an_identity_token_of_openbao_links_an_account_and_keeps_
         world.token(known).await.expect(200);
     }
 
-    // The first key, the one that signs, and the next one.
+    // Three keys remain published: the first one, the one that signs, and the next one.
     eventually(WITHDRAWN_WITHIN, "the second key withdrawn", async || {
         scene.published().await == 3
     })

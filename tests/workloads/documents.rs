@@ -12,14 +12,14 @@ const DOCUMENT: &str = include_str!("../../docs/WORKLOADS.md");
 /// The service in the examples.
 pub(super) const SERVICE: &str = "https://auth.example.com";
 
-/// What follows a heading, until the next.
+/// Returns the text after a heading, until the next heading.
 fn section(heading: &str) -> &'static str {
     let heading = format!("\n## {heading}\n");
     let section = DOCUMENT.split(&heading).nth(1).expect(&heading);
     section.split("\n## ").next().unwrap()
 }
 
-/// The blocks of a section that are in this language.
+/// Returns the blocks of a section that are in this language.
 pub(super) fn blocks(heading: &str, language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let blocks = section(heading).split(&fence[..]).skip(1);
@@ -28,7 +28,7 @@ pub(super) fn blocks(heading: &str, language: &str) -> Vec<&'static str> {
         .collect()
 }
 
-/// The value of a key in YAML of one line each.
+/// Returns the value of a key. Each key and its value are one line of the YAML.
 fn value<'a>(yaml: &'a str, key: &str) -> &'a str {
     let mut lines = yaml
         .lines()
@@ -81,7 +81,7 @@ impl Example {
         &found.unwrap().1
     }
 
-    /// A token in the shape of a platform.
+    /// Returns a token in the shape of a platform.
     async fn token(&self, issuer: &str, shape: &str, claims: &Value) -> String {
         let more = [
             ("platform", shape.to_owned()),
@@ -96,14 +96,14 @@ impl Example {
         run(&self.world, script, variables).await
     }
 
-    /// The same; it gets the token of the account that this JWT has linked.
+    /// Runs the lines of an example, and asserts that it gets the token of the account that this JWT has linked.
     async fn gets_the_token_of(&self, jwt: &str, script: &str, variables: &[(&str, &str)]) {
         let token = self.world.token(jwt).await.expect(200);
         let printed = self.run(script, variables).await;
         assert_eq!(printed, token.str("access_token"), "{script}");
     }
 
-    /// Puts a program on the path that prints a text if its arguments are these.
+    /// Puts a program on the path. It prints a text if its arguments are these.
     fn stand_in(&self, program: &str, arguments: &str, printed: &str) {
         let arguments = arguments.replace(SERVICE, &self.world.audience());
         let script = format!(
@@ -197,7 +197,7 @@ async fn gitlab_works() {
     let command = job.lines().find(|line| line.contains("central-oauth"));
     let command = command.unwrap().trim().trim_start_matches("- ");
     assert_eq!(value(job, "timeout"), "1h");
-    // As long as the timeout of the job.
+    // The token lasts as long as the timeout of the job.
     let jwt = example
         .token("gitlab", "gitlab", &json!({"exp": in_an_hour()}))
         .await;
@@ -207,7 +207,7 @@ async fn gitlab_works() {
         .await;
 }
 
-/// The end of a token that lasts an hour.
+/// Returns the end of a token that lasts an hour.
 fn in_an_hour() -> i64 {
     now() + 3600
 }
@@ -225,7 +225,7 @@ async fn kubernetes_works() {
     example.world.link(&jwt).await;
     let command: Vec<String> = serde_json::from_str(value(pod, "command")).unwrap();
     std::fs::write(example.world.folder.path().join("projected"), &jwt).unwrap();
-    // The volume is mounted where nobody else sees it.
+    // The volume is mounted in a mount namespace, where nobody else sees it.
     let (folder, file) = (value(pod, "mountPath"), value(pod, "path"));
     let script = format!(
         "unshare --map-root-user --mount sh -e -c 'mount -t tmpfs none /var/run && mkdir -p {folder} && \

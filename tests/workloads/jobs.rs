@@ -20,7 +20,7 @@ fn workloads(platform: &Platform) -> String {
     github(&platform.issuer, "", ", ref = \"refs/heads/main\"")
 }
 
-/// A command as a job of GitHub Actions runs it.
+/// Returns a command as a job of GitHub Actions runs it.
 fn command(world: &World, platform: &Platform, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
     command
@@ -116,7 +116,7 @@ async fn answering(answers: [(StatusCode, String); 2]) -> String {
     format!("http://{address}/")
 }
 
-/// The command asks the platform again, unless it refuses.
+/// The command asks the platform again after a failure, but not after a refusal.
 async fn a_failure_of_the_platform_may_pass(
     world: &World,
     platform: &Platform,

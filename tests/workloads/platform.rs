@@ -16,15 +16,15 @@ pub(crate) struct Platform {
     pub(crate) issuer: String,
     /// The URL at which jobs request tokens.
     pub(crate) request: String,
-    /// Where its keys are, beside those that its metadata name.
+    /// Another URL of its keys than the one in its metadata.
     pub(crate) keys: String,
     _child: Child,
-    // A child whose output nobody holds is killed by its next word.
+    // Kept open: a child whose output is closed is killed at its next write.
     _stdout: BufReader<ChildStdout>,
 }
 
 impl Platform {
-    /// Starts one with a key of its own.
+    /// Starts a platform with a key of its own.
     pub(crate) async fn start() -> Self {
         let mut command = process::command("node");
         command
@@ -48,13 +48,13 @@ impl Platform {
         }
     }
 
-    /// A fresh token of a job of GitHub Actions with changed claims.
+    /// Returns a fresh token of a job of GitHub Actions, with changed claims.
     pub(crate) async fn token(&self, audience: &str, claims: &Value) -> String {
         let more = [("claims", claims.to_string())];
         self.issue(audience, &more).await
     }
 
-    /// A fresh token with other parameters of the request.
+    /// Returns a fresh token, with other parameters of the request.
     pub(crate) async fn issue(&self, audience: &str, more: &[(&str, String)]) -> String {
         let request = http::client().get(&self.request);
         let request = request.query(&[("audience", audience)]).query(more);
@@ -64,13 +64,13 @@ impl Platform {
         answer.str("value").to_owned()
     }
 
-    /// Changes what it answers where its keys are.
+    /// Changes what the platform publishes at the URL of its keys.
     pub(crate) async fn publish(&self, what: &str) {
         let request = http::client().get(&self.keys).query(&[("publish", what)]);
         http::send(request).await.expect(200);
     }
 
-    /// How often its keys were fetched.
+    /// Returns how often the platform's keys were fetched.
     pub(crate) async fn fetches(&self) -> u64 {
         let request = http::client().get(&self.keys).query(&[("count", "1")]);
         http::send(request).await.number("fetches")

@@ -14,7 +14,7 @@ use crate::support::http;
 enum Wrong {
     /// Other claims.
     Claims(Value),
-    /// Other members of the header.
+    /// Other header parameters.
     Header(Value),
     /// Another signer.
     By(&'static str),
@@ -45,7 +45,7 @@ claims = {{ project_id = "20" }}
     )
 }
 
-/// A token whose payload another one has signed.
+/// Returns a token with a changed payload, whose signature is that of the original payload.
 fn with_other_payload(token: &str) -> String {
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
     let claims = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
@@ -53,7 +53,7 @@ fn with_other_payload(token: &str) -> String {
     format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// Each refusal, with the name of its rule.
+/// Returns each refusal, with the name of its rule.
 fn refusals(issuer: &str, audience: &str) -> Vec<(Wrong, &'static str)> {
     use Wrong::{By, Claims, Gitlab, Header, Payload, Text};
     let now = now();
@@ -223,7 +223,7 @@ async fn each_refusal_has_its_answer_and_its_line_in_the_audit_log() {
         assert_eq!(world.refused(&token).await, *expected, "number {number}");
         rules.push(*expected);
     }
-    // A second link code for the token that has linked, and one that no header has room for.
+    // A token that has linked gets no second link code. A token that is too long for a header is refused, too.
     let ask = http::client().post(world.service.url("/v1/link-code"));
     let replayed = http::send(ask.bearer_auth(&good)).await.expect(401);
     assert_eq!(rule(replayed.str("detail")), "replayed");
@@ -289,7 +289,7 @@ async fn a_flood_of_unknown_keys_and_a_huge_set_cause_no_storm() {
     let fresh = platform.token(&world.audience(), &json!({})).await;
     world.token(&fresh).await.expect(200);
 
-    // One network: most answers of a flood are 429, and none of those has a line in the log.
+    // One network gets mostly 429 during a flood, and these responses leave no line in the audit log.
     let forged = scene.token(&Wrong::By("other")).await;
     let (mut answers, flooder) = ([0, 0], Ipv4Addr::new(192, 0, 2, 1));
     for _ in 0..60 {

@@ -30,7 +30,7 @@ async fn a_jwt_asks_once_at_all_replicas_and_after_a_restart() {
         let fresh = platform.token("the-replicas", &json!({})).await;
         two.ask(&fresh).await.expect(201);
     }
-    // Of two replicas at the same moment, one gives a link code.
+    // If two replicas get the same JWT at the same moment, only one of them creates a link code.
     for _ in 0..5 {
         let jwt = platform.token("the-replicas", &json!({})).await;
         let (first, second) = tokio::join!(one.ask(&jwt), two.ask(&jwt));

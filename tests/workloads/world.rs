@@ -31,7 +31,7 @@ impl World {
         Self::start_with(workloads, &[]).await
     }
 
-    /// The same with more settings.
+    /// Starts the service with this file of trusted workloads and more settings.
     pub(crate) async fn start_with(workloads: &str, settings: &[(&str, &str)]) -> Self {
         let options = SandboxOptions {
             auto_consent: Some(Duration::ZERO),
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    /// The audience of all tokens.
+    /// Returns the audience of all tokens.
     pub(crate) fn audience(&self) -> String {
         self.service.url("")
     }
@@ -73,7 +73,7 @@ impl World {
         http::send(ask.bearer_auth(jwt)).await
     }
 
-    /// A program as a job runs it: nothing is stored, and the binary is on its path.
+    /// Returns a program as a job runs it: nothing is stored, and the binary is on its path.
     pub(crate) fn job(&self, program: &str) -> Command {
         let mut command = process::command(program);
         let binary = Path::new(env!("CARGO_BIN_EXE_central-oauth"));
@@ -94,7 +94,7 @@ impl World {
         command
     }
 
-    /// `central-oauth` as a job runs it, with the token of its platform.
+    /// Returns `central-oauth` as a job runs it, with the token of its platform.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.job(env!("CARGO_BIN_EXE_central-oauth"));
         command
@@ -103,20 +103,21 @@ impl World {
         command
     }
 
-    /// Asks for the token of the account that a JWT opens.
+    /// Requests the token of the account to which a JWT gives access.
     pub(crate) async fn token(&self, jwt: &str) -> Answer {
         let request = http::client().get(self.service.url("/v1/token"));
         http::send(request.bearer_auth(jwt)).await
     }
 
-    /// Asks for it from another address.
+    /// Requests this token from another address.
     pub(crate) async fn token_from(&self, address: Ipv4Addr, jwt: &str) -> Answer {
         let request = http::client().get(self.service.url("/v1/token"));
         let request = request.header("x-forwarded-for", address.to_string());
         http::send(request.bearer_auth(jwt)).await
     }
 
-    /// The rule that a JWT breaks. Each comes from another network, as one network gets only so many answers at once.
+    /// Returns the rule that a JWT breaks. Each request comes from another network, because one network gets only a few
+    /// answers at once.
     pub(crate) async fn refused(&self, jwt: &str) -> String {
         let number = self.refused.fetch_add(1, Ordering::Relaxed);
         let address = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 1).to_bits() + number);
@@ -146,7 +147,7 @@ impl World {
             .to_owned()
     }
 
-    /// Entries of the audit log of this kind, the oldest first, once there are as many.
+    /// Returns entries of this kind from the audit log, the oldest first, once there are at least `at_least`.
     pub(crate) async fn audit(&self, kind: &str, at_least: usize) -> Vec<Value> {
         let url = self
             .service
@@ -164,7 +165,8 @@ impl World {
     }
 }
 
-/// A file that trusts the nightly jobs of one owner at GitHub Actions, with more lines for the issuer and more claims.
+/// Returns a file that trusts the nightly jobs of one owner at GitHub Actions, with more lines for the issuer and more
+/// claims.
 pub(crate) fn github(issuer: &str, lines: &str, claims: &str) -> String {
     format!(
         r#"
@@ -182,7 +184,7 @@ claims = {{ repository_owner_id = "65"{claims} }}
     )
 }
 
-/// The time of the platforms, in seconds.
+/// Returns the time of the platforms, in seconds.
 #[expect(
     clippy::disallowed_methods,
     reason = "platforms and the service have the same clock"
@@ -192,12 +194,12 @@ pub(crate) fn now() -> i64 {
     i64::try_from(now.as_secs()).unwrap()
 }
 
-/// The rule that a refusal names.
+/// Returns the rule that a refusal names.
 pub(crate) fn rule(detail: &str) -> String {
     detail.split(':').next().unwrap().to_owned()
 }
 
-/// Runs a command to its good end; what it printed.
+/// Runs a command, which must succeed. Returns what it printed.
 pub(crate) async fn said(mut command: Command) -> String {
     let output = within(TIMEOUT, "a command", command.output())
         .await

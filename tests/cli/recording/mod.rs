@@ -68,7 +68,7 @@ impl Recording {
     }
 }
 
-/// A shell that finds the program, with both outputs in one as at a terminal.
+/// Returns a shell that finds the program. It joins both outputs in one, as a terminal does.
 fn shell(machine: &Machine, settings: &[(&str, &str)], typed: &str) -> Command {
     let binary = Path::new(env!("CARGO_BIN_EXE_central-oauth"));
     let folder = binary.parent().unwrap().display();

@@ -120,7 +120,7 @@ fn word(word: &str, after: &str, before: &str) -> String {
     word.to_owned()
 }
 
-/// Aligns tables again, whose cells may have changed: lines below a line of capitals.
+/// Aligns the columns of tables again, because their cells may have changed. A table begins with a line in capitals.
 fn aligned(text: &str) -> String {
     let mut shown = String::new();
     let mut table: Vec<Vec<&str>> = Vec::new();

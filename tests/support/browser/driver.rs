@@ -22,7 +22,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    /// Starts one; on return it listens.
+    /// Starts a chromedriver; on return it listens.
     pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let log = folder.path().join("chromedriver.log");
@@ -47,12 +47,12 @@ impl Driver {
         }
     }
 
-    /// Its address.
+    /// Returns chromedriver's URL.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The folder for the browser's profile.
+    /// Returns the folder for the browser's profile.
     pub(super) fn profile(&self) -> &Path {
         &self.profile
     }
@@ -62,7 +62,7 @@ impl Driver {
         process::read_log(&self.log)
     }
 
-    /// Ends it.
+    /// Ends chromedriver.
     pub(super) async fn stop(mut self) {
         let killed = within(START_WITHIN, "ending chromedriver", self.child.kill()).await;
         killed.expect("cannot end chromedriver");
@@ -72,7 +72,7 @@ impl Driver {
 impl Drop for Driver {
     /// The browser ends by itself once the driver is gone, but writes to its folder until then.
     fn drop(&mut self) {
-        // It may have ended already, and a remaining folder is no reason to fail.
+        // The process may have ended already, and a remaining folder is no reason to fail.
         let _ = self.child.start_kill();
         for _ in 0..40 {
             if std::fs::remove_dir_all(self.folder.path()).is_ok() {
@@ -83,7 +83,7 @@ impl Drop for Driver {
     }
 }
 
-/// It picks a free port and prints it: `ChromeDriver was started successfully on port 40123.`
+/// Reads the free port that chromedriver has picked: `ChromeDriver was started successfully on port 40123.`
 async fn port(stdout: &mut BufReader<ChildStdout>) -> u16 {
     let mut lines = stdout.lines();
     let mut said = String::new();

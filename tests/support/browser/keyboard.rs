@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Browser, bounded};
 
-/// From the start of the page, wherever the focus was.
+/// Moves the focus to the start of the page, wherever it was.
 const START: &str = "const page = document.documentElement;
 page.tabIndex = -1; page.focus(); page.removeAttribute('tabindex');";
 
@@ -31,7 +31,7 @@ struct Focused {
 }
 
 impl Focused {
-    /// Whether the eye meets this before that: above it, or to its left in the same row.
+    /// Returns whether the eye meets `self` before `that`: above it, or to its left in the same row.
     fn is_before(&self, that: &Self) -> bool {
         let is_in_its_row = self.top < that.bottom && that.top < self.bottom;
         self.bottom <= that.top || (is_in_its_row && self.right <= that.left)

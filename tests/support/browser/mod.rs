@@ -60,12 +60,12 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// A browser as most people have it.
+    /// Starts a browser as most people have it.
     pub(crate) async fn with_javascript() -> Self {
         Self::open(BrowserOptions::default()).await
     }
 
-    /// A browser that runs no scripts of pages.
+    /// Starts a browser that runs no scripts of pages.
     pub(crate) async fn without_javascript() -> Self {
         Self::open(BrowserOptions {
             javascript: false,
@@ -74,7 +74,7 @@ impl Browser {
         .await
     }
 
-    /// Any browser.
+    /// Starts a browser with these options.
     pub(crate) async fn open(options: BrowserOptions) -> Self {
         let driver = Driver::start().await;
         let session = ClientBuilder::new(HttpConnector::new())
@@ -111,12 +111,12 @@ impl Browser {
             .await;
     }
 
-    /// Clicks.
+    /// Clicks an element.
     pub(crate) async fn click(&self, css: &str) {
         self.with(css, async |target| target.click().await).await;
     }
 
-    /// The visible text of an element.
+    /// Returns the visible text of an element.
     pub(crate) async fn text_of(&self, css: &str) -> String {
         self.with(css, async |element| element.text().await).await
     }
@@ -224,7 +224,7 @@ impl Browser {
         panic!("{what}: {error}\nat {place}\n{}", self.text_now().await);
     }
 
-    /// Without retries, for the last action.
+    /// Returns the visible text without retries, for an error message.
     async fn text_now(&self) -> String {
         match bounded("the page", self.client.find(Locator::Css("body"))).await {
             Ok(body) => bounded("the text", body.text()).await.unwrap_or_default(),
@@ -233,7 +233,7 @@ impl Browser {
     }
 }
 
-/// Whether the action has had no effect yet: its element was gone, or not usable yet.
+/// Returns whether an action has had no effect yet, because its element was gone or not usable yet.
 fn is_untouched(error: &CmdError) -> bool {
     error.is_stale_element_reference()
         || error.is_no_such_element()
@@ -296,7 +296,7 @@ const FLAGS: [&str; 11] = [
     // Tests may run as root, for which Chromium has no sandbox.
     "--no-sandbox",
     "--disable-gpu",
-    // Containers commonly have a /dev/shm too small for it.
+    // Containers commonly have a /dev/shm that is too small for Chromium.
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",

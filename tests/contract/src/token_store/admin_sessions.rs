@@ -11,7 +11,7 @@ fn token(n: u8) -> KeyedHash {
     KeyedHash::from_bytes([n; 32])
 }
 
-/// A session that was last used at this second.
+/// Returns a session that was last used at this second.
 fn session(n: u8, seen: u64) -> AdminSession {
     AdminSession {
         token: token(n),

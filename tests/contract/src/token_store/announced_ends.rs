@@ -16,7 +16,7 @@ use super::samples::*;
 
 const DAY: u64 = 86_400;
 
-/// From second 30 for a week.
+/// Returns the week that begins at second 30.
 fn week() -> Range<Timestamp> {
     at(30)..at(30 + 7 * DAY)
 }
@@ -40,7 +40,7 @@ pub(super) async fn one_is_announced_once(fixture: &dyn Fixture) {
     let before = log(&*store).await.len();
     assert!(announce(&*store, &ada, 1).await);
     assert!(!announce(&*store, &ada, 2).await);
-    // A provider that counts down names an end that moves a little.
+    // A provider that states a remaining lifetime yields an end that moves a little. It is still the same end.
     let moved = ada.known_end().unwrap() + Duration::from_millis(700);
     let again = store.announce_end(ada.id, moved, entry(3));
     assert!(!again.await.unwrap());
@@ -132,7 +132,7 @@ pub(super) async fn an_expired_one_is_given_up_once(fixture: &dyn Fixture) {
     let stored = store.account(ada.id).await.unwrap().unwrap();
     assert_eq!(stored.status, AccountStatus::RelinkRequired);
     assert_eq!(recorded(&*store, "refresh.relink_required").await, 1);
-    // The clock was ahead, by more than the clocks of two replicas differ.
+    // The clock was ahead, by more than the clocks of two replicas may differ, so the account becomes active again.
     let latest = end - MAX_CLOCK_DIFFERENCE;
     assert!(expired(latest).await.is_empty());
     assert_eq!(expire(latest).await, None);

@@ -18,13 +18,13 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// An entry of second `n`.
+/// Returns an entry of second `n`.
 pub(super) fn entry(n: u64) -> SignedEntry {
     let event = AuditEvent::new(AuditKind::KeyCreated).with("number", n);
     audit_draft(Actor::ADMIN, at(n)).entry(event)
 }
 
-/// The retention for entries of second `n` or later.
+/// Returns the retention that keeps entries of second `n` or later.
 fn since(n: u64) -> RangeInclusive<Timestamp> {
     at(n)..=at(100_000)
 }
@@ -268,7 +268,7 @@ pub(super) async fn changes_of_keys_leave_entries(fixture: &dyn Fixture) {
         .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
         .await
         .unwrap();
-    // Neither a second key with this hash, nor one beyond the limit, nor an unknown one.
+    // Nothing is recorded for a second key with this hash, a key beyond the limit, or an unknown key.
     assert_conflict(
         store
             .create_key(new_key(2, ada.id), PLENTY, macs(), draft(Actor::ADMIN))
@@ -313,7 +313,7 @@ pub(super) async fn results_of_refreshes_are_stored_with_their_entries(fixture: 
     let before = log(&*store).await.len();
     let claimed = stored(&*store, id).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
-    // Each of them is recorded twice, as after a commit whose outcome is unknown.
+    // Each result is recorded twice, as after a commit whose outcome is unknown.
     for _ in 0..2 {
         let failed = store.record_refresh_failure(id, generation, lease, failure(22), audit());
         failed.await.unwrap();

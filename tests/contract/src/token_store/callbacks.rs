@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// The address at the provider.
+/// Returns a consent for which the person visits an address at the provider.
 fn visit() -> SealedConsent {
     SealedConsent {
         prompt: SealedPrompt::Visit { uri: sealed("uri") },
@@ -16,7 +16,7 @@ fn visit() -> SealedConsent {
     }
 }
 
-/// Link number `n` at a provider with a redirect flow: until the callback there is nothing to poll.
+/// Starts link number `n` at a provider with a redirect flow: until the callback there is nothing to poll.
 async fn visiting(store: &dyn TokenStore, n: u8) -> Link {
     let link = pending(store, n).await;
     let begun = store.begin_consent(&link, visit(), None, link.expires_at, at(0));
@@ -29,7 +29,7 @@ async fn keep(store: &dyn TokenStore, link: &Link, callback: &str) -> Result<Lin
     kept.await
 }
 
-/// Link number `n` with its callback.
+/// Starts link number `n`, and stores its callback.
 async fn returned(store: &dyn TokenStore, n: u8) -> Link {
     let link = visiting(store, n).await;
     keep(store, &link, "callback").await.unwrap()
@@ -42,7 +42,7 @@ fn with(callback: &str) -> LinkState {
     })
 }
 
-/// Whether a link that has not ended holds a callback.
+/// Returns whether a link that has not ended holds a callback.
 async fn any_held(store: &dyn TokenStore) -> bool {
     // No value is sealed with this key, so all rows are returned.
     let unused = SealId([0xff; SealId::LENGTH]);

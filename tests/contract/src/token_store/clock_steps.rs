@@ -25,7 +25,7 @@ async fn undo(store: &dyn TokenStore, now: Timestamp) -> u64 {
     store.undo_clock_steps(now, pause, 10).await.unwrap()
 }
 
-/// The last time at which a stored time is further ahead than `longest`.
+/// Returns the last time at which a stored time is further ahead than `longest`.
 fn before(time: Timestamp, longest: Duration) -> Timestamp {
     time - longest - MOMENT
 }
@@ -55,7 +55,7 @@ pub(super) async fn a_pause_is_over(fixture: &dyn Fixture) {
     assert_eq!(due(&*store, now).await, 1);
 }
 
-/// The clock was seen to be set back by a step that a horizon would allow.
+/// A small step is within the horizon. If it was noticed, a shorter `pause` than the horizon applies.
 pub(super) async fn a_pause_is_cut_after_a_small_step(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = linked(&*store, 1, grant("ada", "one"), 10).await.id;
@@ -196,7 +196,7 @@ pub(super) async fn what_is_planned_by_the_rules_stays(fixture: &dyn Fixture) {
     assert_eq!(found.poll, polled.poll);
 }
 
-/// A link whose provider has not answered the last poll.
+/// Starts a link whose provider has not answered the last poll.
 async fn unanswered(store: &dyn TokenStore, n: u8, due: u64) -> Link {
     let link = pending(store, n).await;
     let poll = PollSchedule {

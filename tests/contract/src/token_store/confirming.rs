@@ -21,7 +21,7 @@ pub(super) fn owner() -> Owner {
     }
 }
 
-/// Link number `n`, held since second 10.
+/// Stores link number `n` and its tokens, which are held since second 10.
 async fn held(store: &dyn TokenStore, n: u8) -> Link {
     let link = NewLink {
         return_code: true,

@@ -105,7 +105,7 @@ pub(super) async fn only_open_links_count(fixture: &dyn Fixture) {
     assert!(kept(create(3, 599).await));
     assert_eq!(create(4, 599).await, LinkCreation::OverCapacity);
     assert!(kept(create(4, 600).await));
-    // So do links of a clock that was two hours ahead.
+    // Links from a clock that was two hours ahead free their places, too.
     assert!(kept(create(6, 7200).await));
     assert!(kept(create(7, 7200).await));
     assert!(kept(create(8, 1200).await));

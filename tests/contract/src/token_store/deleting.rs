@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// The revocation of an account that is deleted at second 10, leased until second 40.
+/// Returns the revocation of an account that is deleted at second 10, leased until second 40.
 fn left_by(seen: &StoredTokens, n: u8) -> NewRevocation {
     NewRevocation {
         account: Some(seen.account.id),
@@ -92,7 +92,7 @@ pub(super) async fn leaves_a_leased_revocation(fixture: &dyn Fixture) {
     assert_eq!(kept.as_ref(), Some(revocation));
     assert_eq!(store.next_revocation_at(&[]).await.unwrap(), Some(at(40)));
     assert_eq!(claim_revocations(&*store, 39, 60, 10).await, []);
-    // The caller that deleted it has died.
+    // The caller that deleted the account has died, so another one claims the revocation when the lease expires.
     let again = claim_revocation(&*store, 40, 60).await;
     assert_eq!(again.tokens, lease.tokens);
     assert!(again.revocation.lease.version > LeaseVersion(1));

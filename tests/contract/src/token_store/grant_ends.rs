@@ -7,7 +7,7 @@ use central_oauth_domain::ports::TokenStore;
 use super::Fixture;
 use super::samples::*;
 
-/// In the account and in the row of tokens.
+/// Returns when the grant ends. The account and the row of tokens must agree.
 async fn ends(store: &dyn TokenStore, id: AccountId) -> Option<Timestamp> {
     let account = store.account(id).await.unwrap().unwrap();
     let stored = store.tokens(id).await.unwrap().unwrap().account;

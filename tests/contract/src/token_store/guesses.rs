@@ -14,7 +14,7 @@ const LIMIT: GuessLimit = GuessLimit::new(LIFETIME);
 const PER_NETWORK: usize = GuessLimit::PER_ADDRESS;
 const OF_ALL: usize = GuessLimit::SERVICE_WIDE;
 
-/// A wrong code from a network, at a second.
+/// Returns a wrong code from a network, at a second.
 const fn wrong(network: usize, second: u64) -> (usize, u64, bool) {
     (network, second, true)
 }
@@ -61,7 +61,7 @@ pub(super) async fn wrong_ones_are_counted_for_all(fixture: &dyn Fixture) {
     let once_more = admit(&*store, wrong(7, 600)).await;
     assert_eq!(once_more, Ok(before(1, OF_ALL - 1)));
     assert_eq!(admit(&*store, wrong(8, 600)).await, Err(secs(1)));
-    // A network without wrong codes is accepted, once.
+    // Although the limit is reached, a network without wrong codes may still try one.
     assert_eq!(admit(&*store, right(201, 600)).await, Ok(before(0, OF_ALL)));
     assert_eq!(admit(&*store, wrong(201, 600)).await, Ok(before(0, OF_ALL)));
     assert_eq!(admit(&*store, right(201, 600)).await, Err(secs(2)));

@@ -16,7 +16,7 @@ pub(super) async fn an_unknown_key_opens_nothing(fixture: &dyn Fixture) {
     let store = fixture.store();
     pending(&*store, 1).await;
     assert_eq!(store.find_key(&key(2)).await.unwrap(), None);
-    // Knowing a code does not mean having the key.
+    // A link code is no access key, and an access key is no link code.
     assert_eq!(store.find_key(&code(1)).await.unwrap(), None);
     assert_eq!(store.find_link(&key(1)).await.unwrap(), None);
 }
@@ -339,7 +339,7 @@ pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
     assert_eq!(keys[0].last_used_at, Some(at(15)));
 }
 
-/// A key that another one makes.
+/// Creates a key whose maker is another key.
 async fn made_by(
     store: &dyn TokenStore,
     n: u8,

@@ -22,7 +22,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     )
 }
 
-/// Link number `n`, requested with these labels.
+/// Returns link number `n`, requested with these labels.
 fn asking_for(n: u8, labels: Labels) -> NewLink {
     let new = new_link(n);
     let requester = Requester {
@@ -93,8 +93,8 @@ pub(super) async fn they_go_with_the_account(fixture: &dyn Fixture) {
     assert_eq!(labels_of(&*store, again.id).await, Labels::default());
 }
 
-/// Accounts of two providers, one of each status as it is shown: among them one that waits for the end of an outage, and one
-/// whose access token has expired and that has no refresh token.
+/// Links accounts of two providers, one for each status that can be shown. Among them is one that waits for the end of
+/// an outage, and one whose access token has expired and that has no refresh token.
 async fn population(store: &dyn TokenStore) -> Vec<Account> {
     let billing = || labels(&[("team", "billing")]);
     let elsewhere = |mut grant: NewGrant| {

@@ -43,7 +43,7 @@ use central_oauth_domain::ports::TokenStore;
 
 /// An empty store under test.
 pub trait Fixture: Send + Sync {
-    /// The store.
+    /// Returns the store.
     fn store(&self) -> Arc<dyn TokenStore>;
 }
 

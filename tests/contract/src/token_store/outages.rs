@@ -13,13 +13,13 @@ fn github() -> ProviderName {
     ProviderName::new("github")
 }
 
-/// An outage whose first probe is due a second after second 20.
+/// Returns an outage that began at second 20. Its first probe is due a second later.
 fn outage(provider: ProviderName) -> Outage {
     let fault = Fault::new("provider_unavailable", "gone");
     Outage::begin(provider, fault, None, at(20))
 }
 
-/// The account of this person, due at that second.
+/// Links the account of this person. Its refresh is due at that second.
 async fn due(store: &dyn TokenStore, n: u8, person: &str, second: u64) -> AccountId {
     let grant = NewGrant {
         next_refresh_at: Some(at(second)),
@@ -28,7 +28,7 @@ async fn due(store: &dyn TokenStore, n: u8, person: &str, second: u64) -> Accoun
     linked(store, n, grant, 1).await.id
 }
 
-/// Returns the probe at that second, with a lease of ten seconds.
+/// Claims the probe that is due at that second, with a lease of ten seconds. Returns its account.
 async fn probe(
     store: &dyn TokenStore,
     asked_for: Option<AccountId>,
@@ -120,7 +120,7 @@ pub(super) async fn one_account_is_probed_after_another(fixture: &dyn Fixture) {
     );
     assert_eq!(stored(&*store, bob).await.lease.until, Some(at(31)));
     assert_eq!(probe(&*store, None, 21).await, None, "too early");
-    // The provider does not answer, or the process has been killed.
+    // The first probe has no result: the provider does not answer, or the process was killed.
     assert_eq!(probe(&*store, None, 22).await, Some(ada));
     for asked_for in [None, Some(bob)] {
         assert_eq!(probe(&*store, asked_for, 30).await, None, "both are leased");
@@ -138,10 +138,11 @@ pub(super) async fn the_fewest_failures_come_next(fixture: &dyn Fixture) {
     let cid = due(&*store, 3, "cid", 50).await;
     store.begin_outage(outage(github())).await.unwrap();
     for (second, next) in [
-        // Of those that have not failed, the one that became due last.
+        // Of the accounts that have not failed, the one that became due last.
         (21, bob),
         (22, ada),
-        // Of those that have failed as often, the one that was probed least recently. Each pause is a second longer.
+        // Of the accounts that have failed equally often, the one that was probed least recently. Each pause is a
+        // second longer.
         (24, bob),
         (27, ada),
         (50, cid),

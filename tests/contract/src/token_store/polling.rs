@@ -85,7 +85,7 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     let again = claim_one(&*store, 20, 40).await;
     assert_eq!(claimed.claim(at(20), at(40)), Ok(again.clone()));
     assert_eq!(found(&*store, 1).await, again);
-    // The first holder may have lost a response.
+    // The takeover counts as a failure, because the first holder may have lost a response.
     let failures = [claimed, again].map(|link| link.poll.unwrap().failures);
     assert_eq!(failures, [0, 1]);
 }

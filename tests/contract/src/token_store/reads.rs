@@ -13,7 +13,7 @@ async fn opened(store: &dyn TokenStore, hash: &KeyedHash) -> OpenedKey {
     store.open_key(hash).await.unwrap().expect("no such key")
 }
 
-/// What is confirmed later.
+/// Returns what a caller remembers of a key, to confirm it later.
 async fn seen(store: &dyn TokenStore, n: u8) -> (AccessKeyId, RowVersion) {
     let opened = opened(store, &key(n)).await;
     (opened.holder.id, opened.grant.expect("no tokens").version)
@@ -68,7 +68,7 @@ pub(super) async fn what_stays_the_same_has_not_changed(fixture: &dyn Fixture) {
     linked(&*store, 2, grant("bob", "one"), 10).await;
     assert_eq!(changed(&*store, &[]).await, []);
     let both = [seen(&*store, 1).await, seen(&*store, 2).await];
-    // Changes of other accounts, links and keys, and recorded uses.
+    // Changes of other accounts, links and keys do not count, nor do recorded uses of the keys.
     linked(&*store, 3, grant("eve", "one"), 11).await;
     pending(&*store, 4).await;
     let used = [(both[0].0, at(30)), (both[1].0, at(31))];
@@ -77,7 +77,7 @@ pub(super) async fn what_stays_the_same_has_not_changed(fixture: &dyn Fixture) {
     assert_eq!(seen(&*store, 1).await, both[0]);
 }
 
-/// Whether only the first of two keys gives access to something else after a change of its account.
+/// Asserts that a change of an account is noticed for the first of two keys, and only for this one.
 async fn is_noticed(fixture: &dyn Fixture, what: &str, change: impl AsyncFn(&StoredTokens)) {
     let store = fixture.store();
     let [adas, bobs] = [seen(&*store, 1).await, seen(&*store, 2).await];

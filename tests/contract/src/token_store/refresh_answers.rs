@@ -1,4 +1,4 @@
-//! Other contents of responses: unusable access tokens, extra members, origins and lifetimes.
+//! Other contents of responses: unusable access tokens, additional response parameters, origins and lifetimes.
 
 use central_oauth_domain::grant::{
     AccountStatus, LifetimeHints, NewGrant, RefreshedTokens, StoredTokens, TokenOrigin,
@@ -8,7 +8,7 @@ use central_oauth_domain::ports::{RecordedRefresh, TokenStore};
 use super::Fixture;
 use super::samples::*;
 
-/// A response with a new refresh token and an unusable access token.
+/// Returns a response with a new refresh token and an unusable access token.
 fn unusable(which: &str) -> RefreshedTokens {
     let failure = failure(30);
     RefreshedTokens {
@@ -82,7 +82,8 @@ pub(super) async fn a_late_unusable_answer_is_dropped(fixture: &dyn Fixture) {
     assert_eq!(stored(&*store, id).await, before);
 }
 
-/// Ada, refreshed at second 5, with two answers to one refresh token: an earlier and a later one.
+/// Links Ada's account, refreshes it at second 5, and claims the next refresh twice. Returns both claims, for an
+/// earlier and a later answer to the same refresh token.
 async fn with_two_answers(store: &dyn TokenStore) -> [StoredTokens; 2] {
     let id = linked(store, 1, grant("ada", "one"), 1).await.id;
     let claimed = claim_refresh(store, id, 5, 10).await;
@@ -161,7 +162,7 @@ pub(super) async fn extra_goes_with_its_access_token(fixture: &dyn Fixture) {
 }
 
 pub(super) async fn an_issuer_may_move_its_token_endpoint(fixture: &dyn Fixture) {
-    // Also tokens from before the issuer was recorded.
+    // This includes tokens from before the issuer was recorded.
     for (n, before) in [
         (1, origin()),
         (2, at_issuer(ISSUER, "https://old.example/token")),

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::Fixture;
 use super::samples::*;
 
-/// An account whose refresh is due this many seconds after the start of the case.
+/// Links an account whose refresh is due this many seconds after the start of the case.
 async fn due(store: &dyn TokenStore, n: u8, person: &str, due: u64) -> AccountId {
     let grant = NewGrant {
         next_refresh_at: Some(at(due)),
@@ -57,7 +57,7 @@ pub(super) async fn without_a_refresh_token_nothing_is_due(fixture: &dyn Fixture
         at(20),
     );
     assert_conflict(claimed.await);
-    // A kept refresh token counts.
+    // If a consent brings no refresh token, the kept one is used, and the refresh is scheduled.
     linked(&*store, 2, grant("ada", "two"), 2).await;
     let account = linked(&*store, 3, bare("three"), 3).await;
     assert_eq!(account.next_refresh_at, Some(at(3400)));
@@ -157,7 +157,7 @@ pub(super) async fn one_account_can_be_claimed_at_any_time(fixture: &dyn Fixture
     // An interrupted refresh continues when the lease expires, not when it had been scheduled.
     assert_eq!(claim_due(&*store, 24, 40, 10).await, []);
     assert_eq!(ids(&claim_due(&*store, 25, 40, 10).await), [id]);
-    // So does an unscheduled one: its response may be lost as well.
+    // So does an unscheduled refresh: its response may be lost as well.
     require_relink_after(&*store, id, 40).await;
     let again = claim_refresh(&*store, id, 41, 50).await;
     assert_eq!(again.account.next_refresh_at, Some(at(41)));
@@ -174,7 +174,7 @@ async fn require_relink_after(store: &dyn TokenStore, id: AccountId, lapsed: u64
     assert!(record_failure(store, &claimed, over).await);
 }
 
-/// A claim skips rows that are locked, so a refused one must not lock its row beyond its answer.
+/// A claim skips locked rows, so a refused claim must not keep its row locked after its result.
 pub(super) async fn a_refused_one_hides_nothing_that_is_due(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = due(&*store, 1, "ada", 10).await;
@@ -215,7 +215,7 @@ pub(super) async fn a_lease_can_be_given_back(fixture: &dyn Fixture) {
         .unwrap();
     let again = claim_due(&*store, 11, 26, 10).await.remove(0);
     assert!(!again.attempts.ambiguous, "nothing was sent");
-    // Somebody else's lease stays.
+    // The lease of another holder stays.
     store
         .release_refresh(id, claimed.lease.version)
         .await

@@ -1,4 +1,4 @@
-//! Results of refreshes: the generation decides.
+//! Results of refreshes: the generation decides whether a result is stored.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ pub(super) async fn a_success_counts_without_the_lease(fixture: &dyn Fixture) {
     assert_eq!(now.access_token, sealed("access late"));
 }
 
-/// The retry of the old refresh token is still in progress: nobody uses the new one before its response.
+/// While the retry of the old refresh token is in progress, nobody uses the new refresh token.
 pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -86,7 +86,7 @@ pub(super) async fn a_late_success_leaves_the_lease_of_another(fixture: &dyn Fix
     assert_eq!(due.await.unwrap(), []);
     let theirs = store.claim_refresh(id, now.lease.version, at(39), at(60));
     assert_conflict(theirs.await);
-    // A second, late process does not end it either.
+    // A second late result does not end the lease of the retry either.
     record_for(&*store, &late, fresh("again")).await;
     assert_eq!(stored(&*store, id).await.lease, retry.lease);
     assert!(!record_failure(&*store, &late, failure(22)).await);
@@ -231,7 +231,7 @@ pub(super) async fn of_two_answers_the_later_one_stands(fixture: &dyn Fixture) {
     );
 }
 
-/// The refresh token that stays is as old as before.
+/// The refresh token stays, and so does its age: a consent at second 30 does not make an answer of second 25 outdated.
 pub(super) async fn a_consent_without_a_refresh_token_makes_no_answer_older(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;
@@ -255,7 +255,7 @@ pub(super) async fn a_consent_without_a_refresh_token_makes_no_answer_older(fixt
     assert_eq!(now.account.last_refreshed_at, Some(at(25)));
 }
 
-/// A consent meanwhile creates another grant.
+/// A consent creates another grant, so a later answer of the old grant is not stored.
 pub(super) async fn no_answer_is_later_than_a_new_consent(fixture: &dyn Fixture) {
     let store = fixture.store();
     let id = ada(&*store).await.id;

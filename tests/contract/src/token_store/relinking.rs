@@ -9,7 +9,7 @@ use super::Fixture;
 use super::completing::tokens;
 use super::samples::*;
 
-/// Link number `n`, with which the holder of the first link's key relinks an account.
+/// Starts link number `n`, with which the holder of the first link's key relinks an account.
 async fn relink(store: &dyn TokenStore, n: u8, account: AccountId) -> Link {
     let holder = store.find_key(&key(1)).await.unwrap().unwrap();
     let link = keep(store, new_relink(n, holder.id, account)).await;
@@ -55,7 +55,7 @@ pub(super) async fn another_person_is_refused(fixture: &dyn Fixture) {
     assert_opens(&*store, &[1], &ada).await;
 }
 
-/// The same id at another server may be another person's, whose tokens the account's keys must not open.
+/// The same id at another server may belong to another person. The account's keys must not open that person's tokens.
 pub(super) async fn an_account_of_another_server_is_only_relinked(fixture: &dyn Fixture) {
     let store = fixture.store();
     let account = linked(&*store, 1, grant("7", "one"), 10).await;
@@ -104,7 +104,7 @@ pub(super) async fn failing_takes_nothing_away(fixture: &dyn Fixture) {
     let ended = store.end_link(&link, mismatch, None, at(20));
     ended.await.unwrap();
     assert_opens(&*store, &[1], &account).await;
-    // Deleting the link does not either.
+    // Deleting the ended link takes nothing away either.
     assert_eq!(store.purge_links(at(99), at(99), 10).await.unwrap(), 2);
     assert_opens(&*store, &[1], &account).await;
 }

@@ -21,7 +21,7 @@ async fn check_in(store: &dyn TokenStore, instance: &str, second: u64) {
     store.check_in(&replica, at(second)).await.unwrap();
 }
 
-/// Each replica with the time at which it was seen.
+/// Returns each replica with the time at which it was seen.
 async fn seen(store: &dyn TokenStore) -> Vec<(String, Timestamp)> {
     let replicas = store.replicas().await.unwrap().into_iter();
     let seen = replicas.map(|replica| (replica.report.instance, replica.seen_at));

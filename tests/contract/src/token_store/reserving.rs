@@ -64,7 +64,7 @@ pub(super) async fn a_network_has_so_many_consents_under_way(fixture: &dyn Fixtu
     let refused = store.reserve_link(&link, &from(1), at(2)).await.unwrap();
     assert!(refused.is_err());
     assert_eq!(found(&*store, 100).await, link);
-    // A browser that has one can continue.
+    // A browser that has a link can continue.
     let first = found(&*store, 1).await;
     assert_eq!(reserve(&*store, &first, 1, at(2)).await.unwrap(), first);
     // An ended link frees its place.

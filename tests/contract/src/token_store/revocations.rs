@@ -1,4 +1,4 @@
-//! What is to be revoked, and what became of it.
+//! Tokens to be revoked, and the results.
 
 use central_oauth_domain::Fault;
 use central_oauth_domain::grant::revocation::{
@@ -56,7 +56,7 @@ async fn status(store: &dyn TokenStore, lease: &RevocationLease) -> RevocationSt
     kept.unwrap().status
 }
 
-/// How many revocations hold a token.
+/// Returns how many revocations hold a token.
 async fn holding(store: &dyn TokenStore) -> usize {
     let nobodys = SealId([0; SealId::LENGTH]);
     let rows = store.rows_sealed_otherwise(OwnerKind::Revocation, nobodys, 0, 100);
@@ -103,7 +103,7 @@ pub(super) async fn a_live_person_s_tokens_are_not_kept(fixture: &dyn Fixture) {
     assert!(!hers.unwrap());
     assert_eq!(store.revocations(None, 10).await.unwrap(), []);
     stray(&*store, 2, Some("bob")).await;
-    // Whose these are is still to be found out.
+    // The owner of these tokens is not known yet.
     stray(&*store, 3, None).await;
     let at_another = NewRevocation {
         provider: elsewhere(),
@@ -166,7 +166,7 @@ pub(super) async fn a_lease_keeps_others_away(fixture: &dyn Fixture) {
     let second = claim_revocation(&*store, 25, 40).await;
     assert!(second.revocation.lease.version > first.revocation.lease.version);
     assert_eq!(second.tokens, first.tokens);
-    // The first one comes late.
+    // The results of the first lease come too late.
     assert!(!record(&*store, &first, again(50, 1), 26).await);
     assert!(!record(&*store, &first, ended(RevocationStatus::Revoked), 26).await);
     assert!(!attribute(&*store, &first, Some("ada")).await);
@@ -220,7 +220,7 @@ pub(super) async fn what_has_ended_holds_nothing(fixture: &dyn Fixture) {
         assert_eq!((kept.next_attempt_at, kept.lease.until), (None, None));
         assert_eq!(kept.last_error, fault);
         assert_eq!(holding(&*store).await, 0);
-        // Nothing follows.
+        // No further result is recorded, and nothing is due any more.
         assert!(!record(&*store, &lease, result, 21).await);
         assert!(!record(&*store, &lease, again(30, 1), 21).await);
         assert!(!attribute(&*store, &lease, Some("ada")).await);

@@ -50,12 +50,12 @@ pub(super) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(1_790_000_000_123) + secs(seconds)
 }
 
-/// The hash of the code of link number `n`.
+/// Returns the hash of the code of link number `n`.
 pub(super) fn code(n: u8) -> KeyedHash {
     KeyedHash::from_bytes([n; 32])
 }
 
-/// The hash of the key of link number `n`.
+/// Returns the hash of the key of link number `n`.
 pub(super) fn key(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
     bytes[0] = !n;
@@ -89,20 +89,20 @@ pub(super) async fn reserve(
     Ok(reserved.unwrap())
 }
 
-/// The hash of a callback.
+/// Returns the hash of a callback.
 pub(super) fn answer(n: u8) -> KeyedHash {
     let mut bytes = [n; 32];
     bytes[15] = !n;
     KeyedHash::from_bytes(bytes)
 }
 
-/// The MACs of the service that the cases are about.
+/// Returns the MACs that the store under test uses.
 pub(super) fn macs() -> &'static RowMacs {
     static MACS: LazyLock<RowMacs> = LazyLock::new(|| macs_of(7));
     &MACS
 }
 
-/// The MACs of a service with another hash key.
+/// Returns the MACs of a service with another hash key.
 pub(super) fn macs_of(n: u8) -> RowMacs {
     let cipher = Arc::new(FakeCipher::default());
     let hash_key = Vault::seal_hash_key(&*cipher, &HashKey::new([n; 32])).unwrap();
@@ -113,7 +113,7 @@ pub(super) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
-/// Link number `n`, made when the case began.
+/// Returns link number `n`, made when the case began.
 pub(super) fn new_link(n: u8) -> NewLink {
     NewLink {
         code: code(n),
@@ -146,7 +146,7 @@ pub(super) fn consent() -> SealedConsent {
     }
 }
 
-/// A poll that is due this many seconds after the start of the case.
+/// Returns a poll that is due this many seconds after the start of the case.
 pub(super) fn poll(due: u64) -> PollSchedule {
     PollSchedule {
         interval: INTERVAL,
@@ -179,7 +179,7 @@ pub(super) fn sealed_grant() -> SealedGrant {
     }
 }
 
-/// What is known of access tokens with this stated lifetime in seconds.
+/// Returns what is known of access tokens with this stated lifetime in seconds.
 pub(super) fn lasting(seconds: u64) -> LifetimeHints {
     LifetimeHints {
         lifetime: Some(secs(seconds)),
@@ -187,7 +187,7 @@ pub(super) fn lasting(seconds: u64) -> LifetimeHints {
     }
 }
 
-/// The grant of a person at GitHub; its tokens are named after `which`.
+/// Returns the grant of a person at GitHub; its tokens are named after `which`.
 pub(super) fn grant(person: &str, which: &str) -> NewGrant {
     NewGrant {
         account: AccountKey {
@@ -222,7 +222,7 @@ pub(super) async fn keep(store: &dyn TokenStore, link: NewLink) -> Link {
     }
 }
 
-/// Link number `n`, pending.
+/// Stores link number `n`, which is pending.
 pub(super) async fn pending(store: &dyn TokenStore, n: u8) -> Link {
     keep(store, new_link(n)).await
 }
@@ -241,7 +241,7 @@ pub(super) async fn begin(store: &dyn TokenStore, link: &Link, due: u64) -> Link
         .unwrap()
 }
 
-/// Link number `n` with its tokens, leased for a minute from second 5 on.
+/// Stores link number `n` with its tokens, leased for a minute from second 5 on.
 pub(super) async fn redeemed(store: &dyn TokenStore, n: u8) -> Link {
     authorizing(store, n, 5).await;
     let link = claim_one(store, 5, 65).await;
@@ -278,7 +278,7 @@ pub(super) async fn complete(
         .await
 }
 
-/// The link as it is now.
+/// Returns the link in its present state.
 pub(super) async fn found(store: &dyn TokenStore, n: u8) -> Link {
     store.find_link(&code(n)).await.unwrap().unwrap()
 }
@@ -296,7 +296,7 @@ pub(super) fn assert_closed(link: &Link, state: &LinkState) {
     assert_eq!((link.poll, link.lease_until), (None, None));
 }
 
-/// The account with its tokens as it is now.
+/// Returns the account and its tokens in their present state.
 pub(super) async fn stored(store: &dyn TokenStore, account: AccountId) -> StoredTokens {
     store.tokens(account).await.unwrap().unwrap()
 }
@@ -347,7 +347,7 @@ pub(super) async fn record_failure(
     recorded.await.unwrap()
 }
 
-/// The result of a failed refresh, with the next attempt this many seconds after the start of the case.
+/// Returns the result of a failed refresh, with the next attempt this many seconds after the start of the case.
 pub(super) fn failure(next: u64) -> RefreshFailure {
     RefreshFailure {
         is_shown: true,
@@ -362,7 +362,7 @@ pub(super) fn failure(next: u64) -> RefreshFailure {
     }
 }
 
-/// The result of `invalid_grant`.
+/// Records `invalid_grant` as the result of a refresh.
 pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     let claimed = claim_refresh(store, account, 15, 30).await;
     let over = RefreshFailure {
@@ -375,7 +375,7 @@ pub(super) async fn require_relink(store: &dyn TokenStore, account: AccountId) {
     assert!(record_failure(store, &claimed, over).await);
 }
 
-/// Tokens named after `which`, requested at second 20.
+/// Returns tokens named after `which`, requested at second 20.
 pub(super) fn fresh(which: &str) -> RefreshedTokens {
     RefreshedTokens {
         access_token: Ok(sealed(&format!("access {which}"))),
@@ -391,7 +391,7 @@ pub(super) fn fresh(which: &str) -> RefreshedTokens {
     }
 }
 
-/// A link with which the holder of a key relinks an account.
+/// Returns a link with which the holder of a key relinks an account.
 pub(super) fn new_relink(n: u8, key: AccessKeyId, account: AccountId) -> NewLink {
     NewLink {
         key: NewLinkKey::Relink { key, account },
@@ -399,7 +399,7 @@ pub(super) fn new_relink(n: u8, key: AccessKeyId, account: AccountId) -> NewLink
     }
 }
 
-/// A further key of an account, made at second 15; its hash is that of link number `n`.
+/// Returns a further key of an account, made at second 15; its hash is that of link number `n`.
 pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
     NewKey {
         account,
@@ -419,17 +419,17 @@ pub(super) fn new_key(n: u8, account: AccountId) -> NewKey {
     }
 }
 
-/// An audit entry of the service, without its event.
+/// Returns an audit entry of the service, without its event.
 pub(super) fn audit() -> AuditDraft {
     draft(Actor::Service)
 }
 
-/// An audit entry of second 15, without its event.
+/// Returns an audit entry of second 15, without its event.
 pub(super) fn draft(actor: Actor) -> AuditDraft {
     audit_draft(actor, at(15))
 }
 
-/// Tokens at GitHub, number `n`, to be revoked from second 10 on.
+/// Returns tokens at GitHub, number `n`, to be revoked from second 10 on.
 pub(super) fn new_revocation(n: u8, person: Option<&str>) -> NewRevocation {
     NewRevocation {
         reference: RevocationReference([n; 16]),
@@ -505,7 +505,7 @@ pub(super) async fn assert_each_is_claimed_once<Id, Claimed>(
     assert_eq!(HashSet::<Id>::from_iter(claimed).len(), count);
 }
 
-/// A link that no store has.
+/// Returns a link that no store has.
 pub(super) async fn unknown(store: &dyn TokenStore, n: u8) -> Link {
     Link {
         id: LinkId(77),

@@ -20,7 +20,7 @@ use super::Fixture;
 use super::confirming::owner;
 use super::samples::*;
 
-/// The header of values of key number `n`. Zeros and arbitrary bytes are allowed.
+/// Returns the header of values of key number `n`. Zeros and arbitrary bytes are allowed.
 const fn seal(n: u8) -> SealId {
     SealId([1, 0, n, 0xff, !n])
 }
@@ -37,7 +37,7 @@ async fn in_use(store: &dyn TokenStore) -> BTreeSet<SealId> {
     store.seals_in_use().await.unwrap()
 }
 
-/// All owners of a kind with a value that another key sealed.
+/// Returns all owners of a kind with a value that another key sealed.
 async fn otherwise(store: &dyn TokenStore, owners: OwnerKind, present: u8) -> Vec<SealedRow> {
     let rows = store.rows_sealed_otherwise(owners, seal(present), 0, u64::MAX);
     let rows = rows.await.unwrap().into_iter();
@@ -48,7 +48,7 @@ fn kinds(row: &SealedRow) -> Vec<SecretKind> {
     row.values.iter().map(|value| value.kind).collect()
 }
 
-/// The row under key number `n`.
+/// Returns the row with its values sealed by key number `n`.
 fn moved(row: &SealedRow, n: u8) -> Resealing {
     let values = row.values.iter();
     let values = values.map(|value| by(n, &format!("{:?}", value.kind)));
@@ -71,7 +71,8 @@ fn grant_by(person: &str, access: u8, refresh: u8) -> NewGrant {
     }
 }
 
-/// Link number `n` with one key per value, from `first` on. No real flow has them all.
+/// Stores link number `n` with every kind of value, each sealed by a key of its own, from `first` on. No real flow has
+/// them all.
 async fn consent_by(store: &dyn TokenStore, n: u8, first: u8) {
     let link = pending(store, n).await;
     let consent = SealedConsent {
@@ -104,7 +105,7 @@ async fn redeemed_by(store: &dyn TokenStore, n: u8, first: u8) {
     kept.await.unwrap();
 }
 
-/// An account with one key per value, from `first` on.
+/// Links an account, each of whose values is sealed by a key of its own, from `first` on.
 async fn account_by(store: &dyn TokenStore, n: u8, person: &str, first: u8) -> AccountId {
     let grant = grant_by(person, first, first + 1);
     linked(store, n, grant, 10).await.id
@@ -120,7 +121,8 @@ async fn revocation_by(store: &dyn TokenStore, n: u8, first: u8) {
     assert!(store.store_stray(new).await.unwrap());
 }
 
-/// One row in each table and one of both kinds of links; their keys are 1, 2 to 4, 12 to 15, 22 and 23, and 32 to 34.
+/// Stores one row in each table and one link of both kinds. Their keys are 1, 2 to 4, 12 to 15, 22 and 23, and 32 to
+/// 34.
 async fn everything(store: &dyn TokenStore) -> AccountId {
     store.init_hash_key(by(1, "hash key")).await.unwrap();
     redeemed_by(store, 1, 2).await;
@@ -200,7 +202,7 @@ pub(super) async fn what_is_gone_needs_no_key(fixture: &dyn Fixture) {
     }
 }
 
-/// The expected rows of a kind of owners: which owners, and which of their values.
+/// Returns the expected rows of a kind of owners: which owners, and which of their values.
 fn rows_of(owners: OwnerKind, account: AccountKey) -> Vec<(SealedTo, Vec<SecretKind>)> {
     use SecretKind::*;
     match owners {
@@ -313,7 +315,8 @@ pub(super) async fn what_has_changed_is_left_alone(fixture: &dyn Fixture) {
     let dan = linked(&*store, 4, grant_by("dan", 1, 1), 10).await.id;
     let rows = otherwise(&*store, OwnerKind::Account, 50).await;
     let rows: Vec<_> = rows.iter().map(|row| moved(row, 50)).collect();
-    // One has another access token, one a refresh token that it lacked, and one has lost its extra members.
+    // One has another access token, one a refresh token that it lacked, and one has lost its additional response
+    // parameters.
     let generation = stored(&*store, ada).await.generation;
     let refreshed = RefreshedTokens {
         access_token: Ok(by(1, "new access")),
@@ -399,7 +402,7 @@ pub(super) async fn a_callback_comes_before_or_after_resealing(fixture: &dyn Fix
     };
     assert_eq!(consent.handle, by(50, "DeviceCode"));
     assert_eq!(consent.callback, Some(by(50, "new")));
-    // The claim was read before, and restores nothing either.
+    // The claim was read before the values were sealed again. Using it does not restore the old values either.
     store.postpone_poll(&claimed, poll(9)).await.unwrap();
     let LinkState::Authorizing(consent) = found(&*store, 3).await.state else {
         panic!("not authorizing any more");
@@ -436,7 +439,7 @@ pub(super) async fn refreshed_tokens_are_never_put_back(fixture: &dyn Fixture) {
     }
 }
 
-/// No cipher made them, so no key fits; they do not block the others.
+/// No cipher made such values, so no key fits. They must not block the other rows.
 pub(super) async fn values_too_short_for_a_key_do_no_harm(fixture: &dyn Fixture) {
     let store = fixture.store();
     store.init_hash_key(sealed("x")).await.unwrap();

@@ -31,7 +31,7 @@ pub(super) async fn a_new_one_starts_behind_the_last_entry(fixture: &dyn Fixture
     store.store_entries(&[entry(1), entry(2)]).await.unwrap();
     chain_all(&*store).await;
     let late = receiver(&*store, "late").await;
-    // One entry says that the first one was added.
+    // Besides the two stored entries, the log has one about the first receiver. The new one begins after all three.
     let fresh = Receiver::new(name("late"), AuditNumber(3));
     assert_eq!(late, macs().authenticated_receiver(&fresh));
     assert_eq!(receiver(&*store, "early").await.position, AuditNumber(0));

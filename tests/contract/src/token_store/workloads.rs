@@ -33,7 +33,7 @@ fn workload(n: u8) -> NewWorkload {
     }
 }
 
-/// A further key of an account, with which workload `n` acts.
+/// Returns a further key of an account, with which workload `n` acts.
 fn key_of(n: u8, account: AccountId) -> NewKey {
     NewKey {
         workload: Some(workload(n)),
@@ -41,7 +41,7 @@ fn key_of(n: u8, account: AccountId) -> NewKey {
     }
 }
 
-/// A link that a workload requests with token `token`.
+/// Returns a link that a workload requests with token `token`.
 fn link_of(n: u8, token: u8) -> NewLink {
     let mut link = new_link(n);
     let facts = [("repository", "octo/app"), ("run", "1658")];

@@ -20,7 +20,7 @@ pub(super) async fn a_store_that_works_passes(fixture: &dyn Fixture) {
 pub(super) async fn a_test_leaves_an_empty_store_empty(fixture: &dyn Fixture) {
     let store = fixture.store();
     store.test_write(Some(Duration::ZERO)).await.unwrap();
-    // A store with rows would get no hash key.
+    // A store with rows refuses a new hash key, so the test has left no row.
     let key = sealed("first");
     assert_eq!(store.init_hash_key(key.clone()).await.unwrap(), key);
 }

@@ -50,7 +50,7 @@ pub(crate) enum Unverified {
 impl From<Unverified> for ProviderError {
     fn from(reason: Unverified) -> Self {
         match reason {
-            // This has its own code, because the issuer may publish the key later.
+            // An unknown key has its own error code, because the issuer may publish the key later.
             Unverified::UnknownKey => Self::refused(
                 "unknown_signing_key",
                 "the ID token is signed with a key that the issuer does not publish",

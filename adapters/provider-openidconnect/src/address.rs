@@ -89,10 +89,10 @@ const fn v6_leads_inward(ip: Ipv6Addr) -> bool {
         || is_special_prefix(ip)
 }
 
-/// Whether this is not a plain public address. The network may translate or tunnel it to another host: 6to4 (RFC 3056),
-/// local NAT64 (RFC 8215), stateless translation (RFC 7915), Teredo and other protocol assignments (RFC 4380), ISATAP
-/// (RFC 5214), segment routing (RFC 9602). Or it is not routed publicly: site-local (RFC 3879), discard prefix (RFC
-/// 6666).
+/// Whether this is not a plain public address. Either the network may translate or tunnel the address to another host:
+/// 6to4 (RFC 3056), local NAT64 (RFC 8215), stateless translation (RFC 7915), Teredo and other protocol assignments
+/// (RFC 4380), ISATAP (RFC 5214), segment routing (RFC 9602). Or the address is not routed publicly: site-local (RFC
+/// 3879), discard prefix (RFC 6666).
 const fn is_special_prefix(ip: Ipv6Addr) -> bool {
     match ip.segments() {
         [0x2002 | 0x5f00, ..]
@@ -172,7 +172,7 @@ mod tests {
             "https://[64:ff9b:1::808:808]/t",
             "https://[2002:a9fe:a9fe::]/t",
             "https://[::ffff:0:10.0.0.1]/t",
-            // The Teredo address of 10.0.0.1, whose bits are inverted.
+            // The Teredo address of 10.0.0.1. Teredo inverts the bits of the embedded IPv4 address.
             "https://[2001:0:7f00:1::f5ff:fffe]/t",
             "https://[2001:1ff::1]/t",
             "https://[100::1]/t",

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::client_auth::{ClientAuth, ClientAuthMethod};
 
-/// How long only one method is tried at an endpoint that has rejected both.
+/// How long the second method is not tried at an endpoint that has rejected both methods.
 const PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// What this process has learned about the endpoints of one provider.

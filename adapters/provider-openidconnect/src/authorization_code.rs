@@ -67,8 +67,8 @@ impl PendingAuthorization {
 
     /// Checks that the ID token contains the nonce of this request. (The signature is verified later, when the person
     /// is identified.) A missing ID token or nonce is an error only if the server is known to issue ID tokens (OpenID
-    /// Connect Core section 3.1.3.3). The ID tokens of other servers are not used, and there the scope `openid` may mean
-    /// something else.
+    /// Connect Core section 3.1.3.3). The ID tokens of other servers are not used, and such a server may give the scope
+    /// `openid` another meaning.
     pub(crate) fn check_nonce(
         &self,
         id_token: Option<&IdToken>,
@@ -96,7 +96,7 @@ impl PendingAuthorization {
     }
 }
 
-/// The error for a link that was started before the operator changed the flow of the provider.
+/// Returns the error for a link that was started before the operator changed the provider's flow.
 pub(crate) fn other_flow() -> ProviderError {
     ProviderError::refused("flow_changed", "the link was started with another flow")
 }
@@ -150,11 +150,13 @@ pub(crate) fn begin(
     })
 }
 
-/// Adds these parameters to the endpoint's own query. A parameter replaces one of the same name, because none may be
-/// repeated (RFC 6749 section 3.1). Entra rejects a second `prompt` (anthropics/claude-code issue 23560).
+/// Adds these parameters to the endpoint's own query. They replace parameters of the same name in this query, because
+/// no parameter may be repeated (RFC 6749 section 3.1). Entra rejects a second `prompt` (anthropics/claude-code issue
+/// 23560).
 ///
 /// Spaces are written as `%20`, because Apple and others do not read `+` as a space (nhosoya/omniauth-apple#16,
-/// burberius/eve-esi#6, sbomify/sbomify#1501). A literal plus is `%2B`, so every `+` is a space.
+/// burberius/eve-esi#6, sbomify/sbomify#1501). The serializer writes a literal plus as `%2B`, so every `+` in its
+/// output is a space.
 fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
     let is_replaced = |name: &str| parameters.iter().any(|(new, _)| *new == name);
     let own = endpoint.query_pairs();
@@ -168,8 +170,8 @@ fn with_parameters(endpoint: &Url, parameters: &[(&str, &str)]) -> Url {
 }
 
 /// Whether to send `prompt=consent`. Without it, servers that follow OpenID Connect Core section 11 ignore
-/// `offline_access`. An unnecessary prompt does harm: if an administrator has consented for everybody, it still asks
-/// people who may not consent themselves.
+/// `offline_access`. An unnecessary prompt does harm: even if an administrator has consented for everybody, it asks
+/// each person for a consent that the person may not be allowed to give.
 fn wants_prompt(settings: &ProviderSettings) -> bool {
     if settings.quirks.authorization.needs_no_prompt {
         return false;
@@ -188,7 +190,7 @@ pub(crate) enum CallbackResponse {
     /// A code to exchange for tokens (RFC 6749 section 4.1.2).
     Code {
         code: String,
-        /// The scopes in the callback, where RFC 6749 has none.
+        /// The scopes in the callback. RFC 6749 defines none there, but some providers send them.
         scopes: Option<Vec<String>>,
     },
     /// `access_denied`: the person or the server declined, perhaps with a reason.
@@ -215,12 +217,15 @@ pub(crate) fn read(
     })
 }
 
-/// Returns the text of an error after which the person can try again at the provider: `temporarily_unavailable` (from
-/// Keycloak when a login took too long, apache/apisix#13776), a code that the profile lists as passing, or an expired
-/// login or consent of Ory Hydra (ory/hydra#2820), which sends `request_unauthorized` also for other reasons.
+/// Returns the text of an error after which the person can try again at the provider. These errors are:
+/// - `temporarily_unavailable` (from Keycloak when a login took too long, apache/apisix#13776)
+/// - a code that the profile lists as passing
+/// - an expired login or consent of Ory Hydra (ory/hydra#2820), which sends `request_unauthorized` also for other
+///   reasons
 ///
-/// Only `error` decides, because a profile's phrases are also descriptions of denials. `server_error` is final: Amazon
-/// Cognito sends it for permanent failures (aws-samples/cloudfront-authorization-at-edge#153).
+/// The profile's phrases are compared only with `error`, because descriptions of denials may contain them, too.
+/// `server_error` is final: Amazon Cognito sends it for permanent failures
+/// (aws-samples/cloudfront-authorization-at-edge#153).
 pub(crate) fn passing_error(callback: &CallbackQuery, dialect: &Dialect) -> Option<String> {
     let fields = Fields::of_form(callback.expose());
     let code = fields.text("error")?;
@@ -253,8 +258,8 @@ fn check_issuer(named: Option<&str>, server: &Server) -> Result<(), ProviderErro
     }
 }
 
-/// Parses an error response (RFC 6749 section 4.1.2.1). Every error that is stored is final, because the callback
-/// cannot be requested again.
+/// Parses an error response (RFC 6749 section 4.1.2.1). An error in a stored callback is always final, because the
+/// callback cannot be requested again.
 fn read_error(fields: &Fields, dialect: &Dialect) -> Result<CallbackResponse, ProviderError> {
     match OAuthError::read(fields, dialect, &Scrubber::default()) {
         Some(error) if error.meaning == Meaning::Denied => {

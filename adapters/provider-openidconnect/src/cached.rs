@@ -104,8 +104,8 @@ impl<T> Cached<T> {
         }
     }
 
-    /// Fetches the value again, because the cached one did not work. If the cached one is younger than `MIN_AGE`,
-    /// returns it.
+    /// Fetches the value again, because the cached value did not work. Returns the cached value if it is younger than
+    /// `MIN_AGE`.
     pub(crate) async fn renew(
         &self,
         deadline: Deadline,
@@ -179,7 +179,7 @@ mod tests {
         let (value, waited_for) = waited(&cached, RETRY_AFTER).await;
         assert!(value == 7 && waited_for < LEASE_MARGIN, "{waited_for:?}");
 
-        // One that did not work may be replaced for longer.
+        // A caller waits longer than `WAIT` for the replacement of a value that did not work.
         cached.expire().await;
         let (value, waited_for) = waited(&cached, WAIT * 4).await;
         assert!(value == 7 && waited_for >= WAIT * 2, "{waited_for:?}");

@@ -70,8 +70,8 @@ impl ClientAuth {
         }
     }
 
-    /// Also sends `client_id` in the body, for the device endpoint. RFC 8628 section 3.1 does not require that of an
-    /// authenticated client, but some servers read it only there (authentik, Dex).
+    /// Also sends `client_id` in the body, for the device endpoint. RFC 8628 section 3.1 does not require this from an
+    /// authenticated client, but some servers read the client id only from the body (authentik, Dex).
     pub(crate) const fn at_device_endpoint(self) -> Self {
         Self {
             names_client: true,
@@ -106,7 +106,8 @@ impl Client {
     }
 
     /// Adds the credentials to a request, with one method only (RFC 6749 section 2.3). With Basic, the body has no
-    /// client id, because some servers reject a request that has both. Only requests to the device endpoint have both.
+    /// client id, because some servers reject a client id in header and body. Only requests to the device endpoint
+    /// have both.
     pub(crate) fn authenticate(
         &self,
         auth: ClientAuth,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// A process that notices the end of a deadline more than this too late was suspended or got no processor time.
+/// A process that notices its deadline later than this was suspended or got no processor time.
 const TIMERS_ARE_LATE_BY: Duration = Duration::from_millis(50);
-/// How long such a process may still read data that has already arrived.
+/// How long a suspended process may still read, after its deadline, data that has already arrived.
 const TO_READ_WHAT_ARRIVED: Duration = Duration::from_millis(500);
 
 /// The deadline of a call. Discovery, fetching keys and the request itself share it.
@@ -87,7 +87,8 @@ mod tests {
         assert!(deadline.is_over(&clock));
     }
 
-    /// A server sends an answer of one byte at once, and a task hands it on, as that of an HTTP connection does.
+    /// Suspends the thread while one byte arrives, and returns this byte. A separate task reads the byte, like the
+    /// connection task of an HTTP client.
     async fn answer() -> u8 {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut here = TcpStream::connect(listener.local_addr().unwrap())

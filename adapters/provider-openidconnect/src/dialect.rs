@@ -19,7 +19,7 @@ pub(crate) enum Meaning {
     Passing,
     /// The operator must act.
     Misconfigured,
-    /// Final only if it persists.
+    /// A rejection that is final only if it persists.
     Doubtful,
     /// A final rejection.
     Refused,
@@ -104,7 +104,8 @@ impl Dialect {
         own.chain(&self.dead).any(|pattern| texts.matches(pattern))
     }
 
-    /// Whether the profile lists this code as a temporary failure. A denial is none, whatever the profile says.
+    /// Whether the profile lists this code as a temporary failure. A shared code for a denial is never temporary,
+    /// whatever the profile says.
     pub(crate) fn lists_as_passing(&self, code: &str) -> bool {
         let mut own = self.own.iter();
         let own = own.find(|(pattern, _)| pattern.matches(code));
@@ -112,8 +113,8 @@ impl Dialect {
             && shared(&self.canonical(code)) != Some(Meaning::Denied)
     }
 
-    /// Whether a failed refresh shows that the refresh token is dead. A code of `DEAD`, or words of
-    /// `DEAD_BESIDE_UNAUTHORIZED_CLIENT`, to which the profile gives another meaning do not count.
+    /// Whether a failed refresh shows that the refresh token is dead. Ignores a code of `DEAD`, or words of
+    /// `DEAD_BESIDE_UNAUTHORIZED_CLIENT`, if the profile gives them another meaning.
     pub(crate) fn is_dead(&self, texts: &ErrorTexts<'_>) -> bool {
         if self.dead.iter().any(|pattern| texts.matches(pattern)) {
             return true;
@@ -351,7 +352,7 @@ mod tests {
         assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
     }
 
-    /// Firewalls send such phrases too.
+    /// Firewalls send these phrases, too, so they are not error codes of the authorization server.
     #[test]
     fn phrases_of_others_are_no_codes() {
         let words = Dialect::default();

@@ -71,7 +71,7 @@ impl Metadata {
                 Err(_) if status.is_client_error() => {
                     refusal.get_or_insert(no_metadata(&location, status.as_u16()));
                 }
-                // For example an HTML page with status 200 for an unknown path.
+                // The body is not metadata, for example an HTML page with status 200 for an unknown path.
                 Err(error) => refusal = refusal.or(Some(error)),
             }
         }
@@ -153,8 +153,9 @@ fn locations(issuer: &Url) -> Vec<Url> {
     paths.into_iter().map(at).collect()
 }
 
-/// Follows redirects to the metadata (dani-garcia/vaultwarden#6536, BookStackApp/BookStack#4451). No other request is
-/// redirected: this one has no secret, and the metadata must name the configured issuer wherever it is.
+/// Follows redirects to the metadata (dani-garcia/vaultwarden#6536, BookStackApp/BookStack#4451). This is safe, because
+/// the request has no secret and the metadata must name the configured issuer, wherever the metadata is. No other
+/// request follows redirects.
 async fn follow(
     http: &Http,
     mut location: Url,
@@ -175,7 +176,8 @@ async fn follow(
     Ok((location, answer))
 }
 
-/// Returns where a redirect leads (RFC 9110 section 10.2.2). The target must be fit for a discovered endpoint.
+/// Returns the target of a redirect (RFC 9110 section 10.2.2). Fails if the target would be rejected as a discovered
+/// endpoint.
 fn target(
     is_issuer_private: bool,
     location: &Url,
@@ -209,7 +211,7 @@ fn redirected(words: &str) -> ProviderError {
 }
 
 /// Whether the metadata names the configured issuer (OpenID Connect Discovery section 4.3). A trailing slash may
-/// differ, because people omit it. In ID tokens the slash matters.
+/// differ, because operators omit it. In ID tokens the slash matters.
 fn is_same(configured: &Url, named: &str) -> bool {
     let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
     Url::parse(named).is_ok_and(|named| bare(&named) == bare(configured))

@@ -1,4 +1,4 @@
-//! Members of token responses that the operator lists for clients.
+//! Additional response parameters: members of token responses that the operator lists for clients.
 
 use central_oauth_domain::grant::{Extra, ListedMembers};
 use serde_json::Value;

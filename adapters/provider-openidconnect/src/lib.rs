@@ -16,7 +16,7 @@
 //! | `device_authorization` | the device authorization response |
 //! | `authorization_code` | the authorization request and its response |
 //! | `token`, `refresh` | token responses and refresh responses |
-//! | `extra`, `token_exp` | other contents of token responses: members for clients, the `exp` of a JWT |
+//! | `extra`, `token_exp` | other contents of token responses: members that clients get, the `exp` of a JWT |
 //! | `revocation` | revocation requests and responses |
 //! | `identity` | who consented: ID token, userinfo |
 //! | `webhook` | the `WebhookSender` port: signed requests to the receivers of events |

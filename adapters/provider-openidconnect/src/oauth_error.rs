@@ -17,7 +17,7 @@ pub(crate) struct OAuthError {
     pub(crate) code: String,
     /// Advice, the provider's description, and the status.
     pub(crate) detail: String,
-    /// The same without the status; `None` if there is neither advice nor a description.
+    /// The same as `detail`, without the status; `None` if there is neither advice nor a description.
     pub(crate) words: Option<String>,
     pub(crate) meaning: Meaning,
     /// Whether this error, in response to a refresh, means that the refresh token is dead.

@@ -149,7 +149,7 @@ fn is_gone_by_words(answer: &ProviderResponse, quirks: &RevocationQuirks) -> boo
             .is_some_and(|error| is_known(&error.code))
 }
 
-/// A 401 is about the client, whatever its code, so the client is misconfigured.
+/// Turns a rejection with status 401 into a misconfiguration: a 401 is about the client, whatever its error code.
 fn ours(error: ProviderError, status: StatusCode) -> ProviderError {
     match error {
         ProviderError::Refused { code, detail } if status == StatusCode::UNAUTHORIZED => {

@@ -37,7 +37,7 @@ pub(crate) struct Server {
 pub(crate) struct Issuer {
     /// The issuer, exactly as in its metadata.
     pub(crate) name: String,
-    /// Another name of it in ID tokens.
+    /// Another name of the issuer in ID tokens.
     pub(crate) alias: Option<String>,
     pub(crate) jwks_uri: Url,
     pub(crate) algorithms: Vec<String>,
@@ -179,7 +179,8 @@ impl Server {
         }
     }
 
-    /// Returns an issuer that responses may name. If it has a tenant, the tenant is invented.
+    /// Returns an issuer that responses may name. If the issuer's name has a placeholder for the tenant, an invented
+    /// tenant replaces it.
     pub(crate) fn a_response_issuer(&self) -> Option<String> {
         let known = self.response_issuer.as_ref();
         known.map(|known| known.replace(TENANT_ID, NO_TENANT))

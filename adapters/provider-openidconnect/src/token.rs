@@ -102,8 +102,8 @@ const REFRESH_TOKEN_LIFETIMES: [&str; 3] = [
     "x_refresh_token_expires_in",
 ];
 
-/// Members with the expiry of the refresh token. The first is Square's. In the others, TikTok Shop and others send a
-/// Unix time instead of a lifetime.
+/// Members with the expiry of the refresh token. The first is Square's. In the other two, TikTok Shop and other servers
+/// send a Unix time instead of a lifetime.
 const REFRESH_TOKEN_ENDS: [&str; 3] = [
     "refresh_token_expires_at",
     "refresh_token_expires_in",

@@ -52,9 +52,9 @@ words! {
     Verdict {
         /// No problem.
         Ok => "ok",
-        /// It works, but the operator should know.
+        /// The subject works, but the operator should know something.
         Warning => "warning",
-        /// It does not work.
+        /// The subject does not work.
         Problem => "problem",
     }
 }

@@ -28,10 +28,12 @@ impl Fields {
         &self.0
     }
 
-    /// Returns the members. `token` is the name of a token member. If the top level has neither it nor a refresh token
-    /// (RFC 6749 section 5.1), adds the members of the nested object that has it: `data` (TikTok, Lark) or
-    /// `authed_user` (Slack). Two such objects are ambiguous, so neither counts. An object with only a refresh token is
-    /// ignored: it may be an echo of the request.
+    /// Returns the members, together with those of a nested object that contains the tokens: `data` (TikTok, Lark) or
+    /// `authed_user` (Slack). `token` is the name of the access token's member.
+    ///
+    /// Nested objects are ignored if the top level has this token or a refresh token (RFC 6749 section 5.1). Two nested
+    /// objects with this token are ambiguous, so neither counts. An object with only a refresh token is ignored,
+    /// because it may be an echo of the request.
     pub(crate) fn unwrapped(mut self, token: &str) -> Self {
         if self.first_text(&[token, "refresh_token"]).is_some() {
             return self;

@@ -16,20 +16,21 @@ use crate::address;
 
 /// Resolves host names, and checks those that are not in the operator's settings.
 pub(crate) struct Names {
-    /// The issuer's host, unless the issuer is visibly private. If `None`, nothing is checked.
+    /// The issuer's host. `None` if there is no issuer, or if the issuer's URL shows a private address; then no host is
+    /// checked.
     issuer: Option<String>,
     kind: Arc<IssuerKind>,
     operators: BTreeSet<String>,
-    /// Other hosts to which requests were sent. Proxies are never among them.
+    /// Hosts outside the operator's settings to which requests were sent. Proxies are never among them.
     given: Mutex<BTreeSet<String>>,
 }
 
 /// Remembers whether the issuer's host has ever resolved to public addresses. If it has, private addresses are rejected
-/// from then on, because its name server may try to reach into this network (DNS rebinding).
+/// from then on, because the host's name server may try to reach into this network (DNS rebinding).
 #[derive(Default)]
 struct IssuerKind {
     was_public: AtomicBool,
-    /// Also true for an issuer that is visibly private.
+    /// Also true if the issuer's URL already shows a private address.
     was_private: AtomicBool,
 }
 
@@ -70,14 +71,14 @@ impl Names {
         }
     }
 
-    /// Whether the issuer is visibly private, or has resolved to private addresses only. A name that only a proxy has
-    /// resolved counts as public.
+    /// Whether the issuer's URL shows a private address, or the issuer's host has resolved to private addresses only. A
+    /// name that only a proxy has resolved counts as public.
     pub(super) fn is_issuer_private(&self) -> bool {
         self.kind.was_private.load(Ordering::Relaxed)
             && !self.kind.was_public.load(Ordering::Relaxed)
     }
 
-    /// Returns the issuer's host, if the issuer's metadata named this host.
+    /// Returns the issuer's host if the host `name` comes from the issuer's metadata.
     fn issuer_behind(&self, name: &str) -> Option<String> {
         let given = lock(&self.given);
         self.issuer.clone().filter(|_| given.contains(name))
@@ -220,7 +221,7 @@ mod tests {
         }
     }
 
-    // kubeadm names the node's address in the `jwks_uri` of the cluster (Mic92/niks3#475).
+    // kubeadm puts the private address of a node into the cluster's `jwks_uri` (Mic92/niks3#475).
     #[test]
     fn only_a_private_issuer_may_name_private_addresses() {
         let names = |issuer: &str| Names::new(Some(&url(issuer)), std::iter::empty());

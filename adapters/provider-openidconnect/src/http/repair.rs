@@ -139,7 +139,7 @@ fn quoted(content: &str) -> String {
     valid
 }
 
-/// The length of `\ud83d`.
+/// The length of an escaped UTF-16 code unit, such as `\ud83d`.
 const UNIT: usize = 6;
 
 /// A backslash and what follows it.

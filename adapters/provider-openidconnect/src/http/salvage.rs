@@ -24,8 +24,9 @@ const PICKED: [&str; 7] = [
 /// Maximum number of unreadable objects that are tried. Each may cost a scan of the whole text.
 const MAX_FAILURES: usize = 4;
 
-/// Returns the members of a form that lacks its content type, of faulty JSON, or else single members that are found in
-/// the text. Some gateways encode the response twice, so the text may be a JSON string.
+/// Returns the members of a form without the right content type, or of faulty JSON. If neither can be parsed, returns
+/// single members that are found in the text. Some gateways encode the response twice, so the text may be a JSON
+/// string.
 ///
 /// An HTML or XML page has no members: it is for people, and may quote anything.
 pub(super) fn members(text: &str) -> Option<Map<String, Value>> {
@@ -116,8 +117,9 @@ fn says(members: &Map<String, Value>, name: &str) -> bool {
         .is_some_and(|value| !value.is_null() && value != "")
 }
 
-/// Returns the object with the best rank. If an object in the text is unreadable, prefers single members, unless the
-/// best object has a refresh token. If a name of `TELLING` occurs twice as well, ignores all objects.
+/// Returns the object with the best rank. If another object in the text is unreadable, single members of the text
+/// are preferred to this object, unless it has a refresh token. If a name of `TELLING` also occurs twice in such a text,
+/// no object counts.
 fn json(text: &str) -> Option<Map<String, Value>> {
     let Objects { best, are_sound } = objects(text);
     let is_once = |name: &&str| text.matches(&format!("\"{name}\"")).nth(1).is_none();
@@ -156,8 +158,8 @@ fn objects(text: &str) -> Objects {
     }
 }
 
-/// Returns the rest of the text, from the next object that has a member: braces without a member may belong to a notice
-/// before the JSON. The text may also begin with an array.
+/// Returns the rest of the text from the next object that has a member. Braces without a member are skipped, because
+/// they may belong to a notice before the JSON. An array counts only at the start of the text.
 fn value_start<'a>(text: &str, rest: &'a str) -> Option<&'a str> {
     if rest.len() == text.len() && rest.starts_with('[') {
         return Some(rest);
@@ -267,7 +269,7 @@ mod tests {
         }
     }
 
-    /// Tokens in a nested object are not those of the response.
+    /// The tokens in a nested object are not the tokens of the response.
     #[test]
     fn a_broken_response_is_not_taken_for_its_part() {
         let broken = r#"{"motd":"say "hi"","access_token":"a","refresh_token":"b","user":{"refresh_token":"c"}}"#;

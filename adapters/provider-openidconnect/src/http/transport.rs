@@ -65,7 +65,7 @@ const MAX_HEADERS: usize = 1000;
 /// Ignores invalid headers, because a lost response may cost a rotated refresh token.
 ///
 /// Follows no redirects: token endpoints do not redirect, and following one would send secrets to an unchecked URL.
-/// `discovery` follows those of metadata, and checks each URL.
+/// `discovery` itself follows the redirects of metadata requests, and checks each URL.
 fn bare() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_WITHIN)

@@ -169,8 +169,8 @@ pub(crate) fn key_set(mut keys: Value) -> Option<CoreJsonWebKeySet> {
     serde_json::from_value(keys).ok()
 }
 
-/// Renames `Ed25519` (RFC 9864 section 2.2) to `EdDSA`. The openidconnect crate knows only the older name, and no other
-/// curve with it.
+/// Renames `Ed25519` (RFC 9864 section 2.2) to `EdDSA`. The openidconnect crate knows only this older name, and
+/// supports no other curve under it.
 fn rename_ed25519(algorithm: &mut Value) {
     if *algorithm == "Ed25519" {
         *algorithm = Value::from("EdDSA");

@@ -38,7 +38,8 @@ impl Person {
 impl From<Person> for Identity {
     fn from(person: Person) -> Self {
         Self::Known {
-            // A subject is unique per issuer (OpenID Connect Core section 2), and each tenant is an issuer.
+            // A subject identifier (`sub`) is unique only per issuer (OpenID Connect Core section 2), and each tenant
+            // is an issuer of its own.
             account_id: match person.tenant {
                 Some(tenant) => format!("{tenant}:{}", person.id),
                 None => person.id,

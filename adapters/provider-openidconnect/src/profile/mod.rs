@@ -1,7 +1,7 @@
 //! Known providers as data: one file each in `profiles/`, embedded in the binary.
 //!
-//! To add one, see CONTRIBUTING.md. If no key describes a quirk, add one named after the behaviour; the code never asks
-//! which provider it is.
+//! To add a provider, see CONTRIBUTING.md. If no key describes its quirk, add a key named after the behaviour. The code
+//! never asks which provider it is.
 
 mod addresses;
 mod embedded;
@@ -205,8 +205,8 @@ impl Profile {
     }
 
     /// Returns the flow that the operator chose, or an error if the provider does not support it. If the operator chose
-    /// none, returns the profile's first flow. If that is the device flow and it cannot grant the scopes, returns the
-    /// redirect flow if the profile has it.
+    /// none, returns the profile's first flow. A device flow that cannot grant the scopes is replaced by the redirect
+    /// flow, if the profile has one.
     fn flow(&self, given: Option<Flow>, settings: &ProviderSettings) -> Result<Flow, ProfileError> {
         let has = |flow: Flow| match flow {
             Flow::Device => settings.device_authorization_endpoint.is_some(),

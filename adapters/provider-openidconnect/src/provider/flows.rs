@@ -103,7 +103,7 @@ impl OpenIdConnectProvider {
         };
         let requested = &self.settings.scopes;
         let mut named = named.filter(|_| self.settings.quirks.scopes.in_callback);
-        // The callback comes through the browser, where the person can add scopes.
+        // The callback comes through the browser, where the person can add scopes, so only requested scopes count.
         if let Some(named) = &mut named {
             named.retain(|scope| requested.contains(scope));
         }
@@ -118,8 +118,8 @@ impl OpenIdConnectProvider {
         server.is_ok_and(|server| server.token().is_ok_and(|now| now != token_endpoint))
     }
 
-    /// Reads the tokens of a response. `scopes` apply if it names none. Tokens that fail a check are returned as
-    /// unusable, so that the caller can revoke them: they are valid at the provider.
+    /// Reads the tokens of a response. `scopes` apply if the response names none. Tokens that fail a check are returned
+    /// as unusable, so that the caller can revoke them: they are valid at the provider.
     fn read_tokens(
         &self,
         fields: &Fields,

@@ -213,7 +213,7 @@ impl OAuthProvider for OpenIdConnectProvider {
     async fn begin_consent(&self, wanted: &ConsentRequest) -> Result<Consent, ProviderError> {
         let (deadline, flow) = (self.deadline(), self.settings.flow);
         let mut server = self.server(deadline).await?;
-        // The metadata may have changed since they were cached.
+        // The metadata may have changed since it was cached.
         if server.check_for_consent(flow).is_err() {
             self.server.expire().await;
             server = self.server(deadline).await?;

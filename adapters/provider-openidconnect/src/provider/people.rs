@@ -98,7 +98,7 @@ impl OpenIdConnectProvider {
         match self.ask_userinfo(url, token, deadline).await {
             Err(ProviderError::Refused { .. }) => Ok(false),
             Err(error @ ProviderError::Unavailable { .. }) => Err(error),
-            // Any other answer means that the token is accepted.
+            // Any other response counts as acceptance of the token, also one that cannot be parsed.
             _ => Ok(true),
         }
     }

@@ -41,14 +41,14 @@ pub struct ScopeQuirks {
     /// The separator in requests; a space by RFC 6749 section 3.3.
     #[serde(deserialize_with = "operators::unless_empty")]
     pub separator: Option<String>,
-    /// One of these is required for a refresh token.
+    /// At least one of these scopes is required for a refresh token.
     pub for_refresh: Vec<String>,
-    /// One of these is required to identify the person.
+    /// At least one of these scopes is required to identify the person.
     pub for_identity: Vec<String>,
     /// The only scopes that the device flow grants.
     pub device_flow_gives: Vec<String>,
-    /// The callback of the code flow names the granted scopes (`scope`). Those that were requested apply if the token
-    /// response names none.
+    /// The callback of the code flow names the granted scopes (`scope`). They apply if the token response names none.
+    /// Scopes that were not requested are ignored.
     pub in_callback: bool,
 }
 

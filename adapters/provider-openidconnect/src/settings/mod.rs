@@ -90,7 +90,7 @@ impl SettingsError {
 }
 
 impl From<ClientUnavailable> for SettingsError {
-    /// HTTPS does not work on this machine.
+    /// Reports that HTTPS does not work on this machine.
     fn from(error: ClientUnavailable) -> Self {
         Self(error.to_string())
     }
@@ -221,7 +221,7 @@ impl ProviderSettings {
         self.scopes.iter().any(|scope| scope == "openid")
     }
 
-    /// Whether one of these is among the scopes.
+    /// Whether at least one of the `wanted` scopes is requested.
     pub(crate) fn asks_for_one_of(&self, wanted: &[String]) -> bool {
         wanted.iter().any(|scope| self.scopes.contains(scope))
     }

@@ -10,7 +10,7 @@ use sha2::Sha256;
 #[derive(Debug, Clone)]
 pub struct WebhookSecret(SecretSlice<u8>);
 
-/// The text is not a webhook secret. The error does not contain the text.
+/// The error for a text that is not a webhook secret. The error does not contain the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "is not `whsec_` with 24 to 64 bytes in Base64; make one with: echo whsec_$(openssl rand -base64 32)"

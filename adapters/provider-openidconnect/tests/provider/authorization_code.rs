@@ -40,7 +40,7 @@ fn query(url: &Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-/// Follows the authorization request and returns with this response.
+/// Starts an authorization request, and redeems this callback for it.
 pub(crate) async fn round_trip(
     settings: ProviderSettings,
     callback: &str,
@@ -54,7 +54,7 @@ pub(crate) async fn granting() -> Stub {
     Stub::start(|_, _| reply_json(200, &json!({"access_token": "at", "refresh_token": "rt"}))).await
 }
 
-/// Returns an issuer with this metadata and token response.
+/// Starts an issuer with this metadata and token response.
 async fn issuing(changes: Value, token_answer: Value) -> Stub {
     Stub::start(move |seen, base| match seen.path.as_str() {
         OIDC => {
@@ -69,7 +69,7 @@ async fn issuing(changes: Value, token_answer: Value) -> Stub {
     .await
 }
 
-/// The same at an issuer without userinfo requests.
+/// Settings for an issuer without the scope `openid`.
 fn for_access(base: &str) -> ProviderSettings {
     ProviderSettings {
         scopes: vec!["repo".to_owned()],
@@ -131,7 +131,8 @@ async fn spaces_are_percent_encoded() {
     assert_eq!(query(&address(&consent))["scope"], "openid repo+issues");
 }
 
-// RFC 6749 section 3.1: the endpoint's own query is kept. Some providers need more parameters: Google's `access_type`.
+// RFC 6749 section 3.1: the endpoint's own query is kept. Some providers need additional parameters, such as Google's
+// `access_type`.
 #[tokio::test]
 async fn what_the_endpoint_and_the_profile_add() {
     let settings = ProviderSettings {
@@ -148,8 +149,8 @@ async fn what_the_endpoint_and_the_profile_add() {
     assert!(!query.contains_key("nonce"), "nobody asks who it is");
 }
 
-// Salesforce's and Microsoft's endpoints carry a `prompt` (modelcontextprotocol/python-sdk issue 2776, anthropics/claude-code
-// issue 23560). RFC 6749 section 3.1: no parameter may come twice.
+// Salesforce's and Microsoft's endpoints have a `prompt` in their query (modelcontextprotocol/python-sdk issue 2776,
+// anthropics/claude-code issue 23560). RFC 6749 section 3.1: no parameter may come twice.
 #[tokio::test]
 async fn no_parameter_comes_twice() {
     let settings = ProviderSettings {
@@ -169,7 +170,7 @@ async fn no_parameter_comes_twice() {
     assert_eq!(query["realm"], "a");
 }
 
-// RFC 9126 section 5. The operator's own endpoint is not judged by the metadata.
+// RFC 9126 section 5. The metadata does not apply to an authorization endpoint that the operator configured.
 #[tokio::test]
 async fn nobody_is_sent_to_a_server_that_needs_pushed_requests() {
     let metadata = json!({"require_pushed_authorization_requests": true});
@@ -227,7 +228,8 @@ async fn the_code_is_redeemed_with_its_verifier() {
     });
 }
 
-// RFC 9207 section 2.4: compared byte for byte, also in errors; a missing issuer is rejected if it was announced.
+// RFC 9207 section 2.4: the issuer is compared byte for byte, also in errors. A missing issuer is rejected if the
+// metadata announces one.
 #[tokio::test]
 async fn the_answer_must_come_from_the_right_server() {
     let announced = json!({"authorization_response_iss_parameter_supported": true});
@@ -276,7 +278,8 @@ async fn the_id_token_must_answer_this_request() {
         let names_setting = error.to_string().contains("omits_nonce");
         assert_eq!(names_setting, id_token != another, "{error}");
     }
-    // Nobody uses the ID token of a server without keys, but another request's tokens are refused there, too.
+    // Without keys, the ID token is not used. It is rejected only if its nonce shows that it belongs to another
+    // request.
     for (id_token, expected) in [
         (encode(json!({})), "granted"),
         ("no.jwt".to_owned(), "granted"),
@@ -289,8 +292,8 @@ async fn the_id_token_must_answer_this_request() {
     }
 }
 
-// OpenID Connect Core section 3.1.3.3: an issuer answers `openid` with an ID token. A plain OAuth 2.0 server may
-// interpret that scope as it likes, and so may one whose metadata has no keys.
+// OpenID Connect Core section 3.1.3.3: an issuer responds to the scope `openid` with an ID token. A plain OAuth 2.0
+// server, or one whose metadata has no keys, may give this scope another meaning, so it may omit the ID token.
 #[tokio::test]
 async fn an_id_token_that_was_asked_for_must_come() {
     let answer = || json!({"access_token": "at", "refresh_token": "rt"});
@@ -312,7 +315,7 @@ async fn an_id_token_that_was_asked_for_must_come() {
 
 #[tokio::test]
 async fn the_right_nonce_passes() {
-    // The test passes the nonce to the stub in the code.
+    // The test sends the nonce to the stub as the authorization code.
     let stub = Stub::start(|seen, base| match seen.path.as_str() {
         OIDC => {
             let more = json!({"authorization_endpoint": format!("{base}/authorize")});
@@ -334,7 +337,7 @@ async fn the_right_nonce_passes() {
     assert_eq!(step(&outcome), "granted");
 }
 
-// After a change of the configuration, neither flow accepts data of the other.
+// After the operator changes the flow, a link that was started with the old flow is rejected.
 #[tokio::test]
 async fn a_handle_of_the_other_flow() {
     let stub = granting().await;
@@ -372,7 +375,7 @@ async fn neither_code_nor_verifier_is_repeated() {
     }
 }
 
-// Other texts in a callback are untrusted: they are shortened to one line.
+// Texts in a callback are untrusted, so they are shortened to one line.
 #[tokio::test]
 async fn words_of_a_callback_are_bounded() {
     let long = format!(

@@ -31,7 +31,7 @@ fn confidential(settings: ProviderSettings) -> ProviderSettings {
     }
 }
 
-/// Returns id and secret of the header, and id and secret of the body.
+/// Id and secret from the `Authorization` header, then id and secret from the body.
 type Credentials = [Option<String>; 4];
 
 async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
@@ -40,7 +40,8 @@ async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
     let mut at_device = stub.last(read);
     assert!(subject.redeem().await.is_err());
     let at_token = stub.last(read);
-    // Some servers read it only from the form there: goauthentik/authentik, dexidp/dex issue 3983.
+    // Some servers read the client id only from the form at the device endpoint: goauthentik/authentik, dexidp/dex
+    // issue 3983.
     assert!(at_device[2].is_some());
     at_device[2].clone_from(&at_token[2]);
     assert_eq!(at_device, at_token);
@@ -65,7 +66,7 @@ fn read(seen: &Seen) -> Credentials {
     ]
 }
 
-/// Decodes as the RFC requires.
+/// Decodes a part of the Basic credentials (RFC 6749 section 2.3.1).
 fn form_decoded(text: &str) -> String {
     let pair = format!("x={text}");
     let mut pairs = url::form_urlencoded::parse(pair.as_bytes()).into_owned();
@@ -103,7 +104,7 @@ async fn in_the_body() {
     assert_eq!(sent, [None, None, own(ID), own(SECRET)]);
 }
 
-// RFC 8628 section 3.1: a client that does not authenticate names itself in the body.
+// RFC 8628 section 3.1: a client that does not authenticate sends its id in the body.
 #[tokio::test]
 async fn a_public_client() {
     let stub = refusing().await;
@@ -117,7 +118,8 @@ async fn a_public_client() {
     assert_eq!(sent, [None, None, own(ID), None]);
 }
 
-// RFC 8414 section 2: token_endpoint_auth_methods_supported, client_secret_basic without it.
+// RFC 8414 section 2: `token_endpoint_auth_methods_supported` decides. Without it, the default is
+// `client_secret_basic`.
 #[tokio::test]
 async fn as_the_issuer_says() {
     for (supported, in_header) in [
@@ -147,7 +149,7 @@ async fn as_the_issuer_says() {
     }
 }
 
-// RFC 8414 section 2: revocation_endpoint_auth_methods_supported, where it says something of its own.
+// RFC 8414 section 2: `revocation_endpoint_auth_methods_supported` decides at the revocation endpoint.
 #[tokio::test]
 async fn as_the_issuer_says_of_revocation() {
     for (at_token, at_revocation, in_header) in [
@@ -170,7 +172,7 @@ async fn as_the_issuer_says_of_revocation() {
         let subject = Subject::new(confidential(issuer(&stub.base)));
         assert!(subject.revoke().await.is_err());
         assert_eq!(stub.last(read)[0].is_some(), in_header, "{at_revocation}");
-        // The operator's setting applies to both.
+        // The operator's setting applies to the token endpoint and the revocation endpoint.
         let subject = Subject::new(ProviderSettings {
             token_endpoint_auth_method: Some(ClientAuthMethod::Basic),
             ..confidential(issuer(&stub.base))
@@ -180,7 +182,8 @@ async fn as_the_issuer_says_of_revocation() {
     }
 }
 
-// A server that compares the header undecoded, against the RFC, still accepts most secrets.
+// Some servers do not decode the header, against the RFC. They accept most secrets, because unreserved characters are
+// not encoded.
 #[tokio::test]
 async fn unreserved_characters_are_not_encoded() {
     let stub = refusing().await;
@@ -193,7 +196,7 @@ async fn unreserved_characters_are_not_encoded() {
     stub.last(|seen| assert_eq!(seen.header("authorization"), plainly));
 }
 
-/// Returns a server that accepts only one method, and answers the other with this.
+/// Starts a server that accepts only one method, and answers `refusal` to the other.
 async fn accepting(in_body: bool, refusal: impl Fn() -> Response + Send + Sync + 'static) -> Stub {
     Stub::start(move |seen, _| {
         let [_, in_header_secret, _, in_body_secret] = read(seen);
@@ -221,7 +224,7 @@ async fn another_way_is_tried_once_and_remembered() {
         let stub = accepting(true, move || invalid_client(status)).await;
         let subject = Subject::new(confidential(plain(&stub.base)));
         for round in 1..4 {
-            // Each endpoint is remembered separately: one extra request, only in the first round.
+            // Each endpoint is remembered separately, so each gets one extra request, and only in the first round.
             assert!(subject.begin().await.is_ok(), "{status}");
             assert_eq!(stub.count("/device"), round + 1, "{status}");
             assert_eq!(step(&subject.redeem().await), "granted", "{status}");
@@ -261,7 +264,7 @@ async fn a_client_is_refused_in_several_ways() {
     }
 }
 
-// Servers that look for the client id in the body only.
+// Some servers look for the client id only in the body, and answer with a vague error if it is missing.
 #[tokio::test]
 async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
     for body in [
@@ -278,7 +281,8 @@ async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
     }
 }
 
-// Such a refusal may also be about the grant: then both methods fail, and neither is blamed.
+// A vague error may also be about the grant. If both methods fail, neither is remembered as rejected, so the next
+// request tries both again.
 #[tokio::test]
 async fn a_vague_refusal_teaches_nothing() {
     let is_bad = Arc::new(AtomicBool::new(true));
@@ -311,7 +315,8 @@ async fn a_vague_refusal_teaches_nothing() {
     assert_eq!(stub.count("/token"), 7);
 }
 
-// Secrets are removed from texts, and a short one is a part of many words.
+// Secrets are removed from texts, and a short secret is a part of many words. The error must be recognised
+// nevertheless.
 #[tokio::test]
 async fn a_secret_that_is_a_part_of_an_error_hides_nothing_about_the_client() {
     for secret in ["s", "secret", "client", "id", "long-enough"] {
@@ -332,7 +337,7 @@ async fn a_secret_that_is_a_part_of_an_error_hides_nothing_about_the_client() {
     }
 }
 
-// The refresh token is not presented again for an error that is not about the client.
+// After an error that is not about the client, the refresh token is not sent again.
 #[tokio::test]
 async fn other_refusals_are_none_of_the_client() {
     for (status, body) in [
@@ -378,7 +383,7 @@ async fn requests_are_not_doubled_for_ever() {
         assert_eq!(kind(&error.cause), ("misconfigured", "invalid_client"));
         assert!(!error.may_have_acted);
         assert_eq!(stub.count("/token"), expected);
-        // The response to the usual method counts.
+        // The last request of the first round used the body. Later rounds use only the usual method, the header.
         let [id, ..] = stub.last(read);
         assert_eq!(id.is_some(), expected > 2);
     }
@@ -390,7 +395,8 @@ async fn requests_are_not_doubled_for_ever() {
     assert_eq!(stub.count("/token"), 7);
 }
 
-// A 401 without a code may be about the token. Other accounts go on working meanwhile.
+// A 401 without a code may be about the refresh token. Successful redemptions of other accounts do not end the pause,
+// during which only one method is tried.
 #[tokio::test]
 async fn a_dead_token_is_not_presented_twice_for_ever() {
     let stub = Stub::start(|seen, _| match seen.form().contains_key("refresh_token") {
@@ -409,7 +415,8 @@ async fn a_dead_token_is_not_presented_twice_for_ever() {
     assert_eq!(stub.count("/token"), 9, "after an hour it is tried again");
 }
 
-// A second response about the client proves nothing about the other method.
+// If the second method gets another error, it is not known whether the server accepts this method, so both count as
+// rejected.
 #[tokio::test]
 async fn a_second_refusal_in_other_words_is_none_of_the_first() {
     for second in ["invalid_request", "unauthorized_client"] {
@@ -474,7 +481,7 @@ async fn a_second_try_without_an_answer_leaves_it_open() {
     assert!(error.may_have_acted);
 }
 
-// A server may use up the code before it checks the client. That link fails, and the next one works.
+// A server may use up the authorization code before it checks the client. Then this link fails, and the next one works.
 #[tokio::test]
 async fn a_code_that_the_first_try_spent_costs_one_link() {
     let stub = Stub::start(|seen, _| {

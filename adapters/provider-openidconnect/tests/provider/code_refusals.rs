@@ -23,8 +23,8 @@ async fn the_person_says_no() {
     assert_eq!(stub.count("/token"), 0);
 }
 
-// Okta, tailscale #3334: the provider declines, not the person. Without a description it counts as the person's
-// decision.
+// Okta, tailscale #3334: the provider may decline instead of the person, and says why. Without a description, the
+// person has declined.
 #[tokio::test]
 async fn the_provider_says_no_and_why() {
     let why = "User is not assigned to the client application.";
@@ -46,7 +46,8 @@ async fn the_provider_says_no_and_why() {
     assert_eq!(words_of(&outcome), Some(why));
 }
 
-// A callback is stored with any error that `passing_error` does not return. Then the error is final, whatever its code.
+// A callback with an error is stored unless `passing_error` returns the error. A stored error is final, whatever its
+// code.
 #[tokio::test]
 async fn other_errors_end_the_link() {
     for (callback, code) in [
@@ -135,8 +136,8 @@ async fn an_error_without_a_code_is_quoted() {
     assert!(error.to_string().len() < 500, "{error}");
 }
 
-// auth0/docs#4767, atinux/nuxt-auth-utils#456: the code `unauthorized` is about the person, the description
-// "Unauthorized" about the client.
+// auth0/docs#4767, atinux/nuxt-auth-utils#456: the code `unauthorized` is about the person. The description
+// "Unauthorized" is about the client.
 #[tokio::test]
 async fn a_refused_person_is_no_refused_client() {
     for name in ["auth0", "atlassian"] {
@@ -155,7 +156,7 @@ async fn a_refused_person_is_no_refused_client() {
     }
 }
 
-// Some servers fill in every parameter.
+// Some servers send all parameters, with an empty `error` in a success.
 #[tokio::test]
 async fn an_empty_error_is_none() {
     let stub = granting().await;
@@ -165,7 +166,7 @@ async fn an_empty_error_is_none() {
     }
 }
 
-// RFC 6749 section 5.2: a code that is used, expired or belongs to another client.
+// RFC 6749 section 5.2: `invalid_grant` means that the code is used, expired or belongs to another client.
 #[tokio::test]
 async fn a_code_is_good_for_one_redemption() {
     for (status, error, expected) in [
@@ -186,8 +187,8 @@ async fn a_code_is_good_for_one_redemption() {
     }
 }
 
-// oengusio/oengusio #125: Twitch's message for an invalid or used code. A rate limit, a lost request and a server error
-// are not about the code.
+// oengusio/oengusio #125: Twitch sends only a message for an invalid or used code. A rate limit, a lost request and a
+// server error are not about the code.
 #[tokio::test]
 async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
     let twitch = || json!({"status": 400, "message": "Invalid authorization code"});

@@ -1,4 +1,5 @@
-//! Answers whose end is missing. A rotating server has rotated all the same, so what came counts if it is enough.
+//! Responses whose end is missing. The provider has rotated the refresh token anyway, so the received part is used if
+//! it contains enough.
 //!
 //! Sources: almide/almide pull request 1626 (no `close_notify`), tokio-rs/tls issue 157.
 
@@ -24,9 +25,9 @@ const BROTLI: &[u8] = b"\x1b\x3f\x00\x00\x04\x64\x73\xa9\x2f\x2b\x88\xc2\x83\xad
 enum End {
     /// A chunked body without its last chunk.
     Chunked,
-    /// Fewer bytes than the length says.
+    /// Fewer bytes than `Content-Length` says.
     Length,
-    /// A chunked body that goes on for ever, without a byte.
+    /// A chunked body that stays open and sends nothing more.
     Never,
 }
 
@@ -63,7 +64,8 @@ async fn answering(
     Subject::new(settings)
 }
 
-/// Returns the refresh token that a refresh brings, or the error and whether the stored one may be used up.
+/// Returns the refresh token in the response (empty if there is none), or the error and whether the stored refresh
+/// token may be used up.
 async fn refreshed(subject: &Subject) -> Result<String, (ProviderError, bool)> {
     let token = match subject.refresh_answer().await {
         Ok(RefreshAnswer::Granted(grant)) => grant.refresh_token,
@@ -126,7 +128,8 @@ async fn errors_that_came_are_believed() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(40)));
 }
 
-// Any endpoint: a server that closes without a word has sent everything.
+// At any endpoint, a complete JSON object is a response, also if the connection closes without `close_notify` or the
+// last chunk.
 #[tokio::test]
 async fn a_whole_object_is_an_answer_everywhere() {
     let person = r#"{"sub":"person-1","name":"Ada"}"#;
@@ -182,13 +185,13 @@ async fn a_broken_compressed_body_is_read_as_far_as_possible() {
         let token = coded(coding, body.clone()).await;
         assert_eq!(token.as_deref(), Ok("rt-2"), "{coding} {body:?}");
     }
-    // Both at once.
+    // A truncated gzip body in a truncated chunked body.
     let headers = "content-encoding: gzip\r\n";
     let subject = answering("200 OK", headers, cut, End::Chunked).await;
     assert_eq!(refreshed(&subject).await.as_deref(), Ok("rt-2"));
 }
 
-// Each coding may cost the time for two mebibytes.
+// Each coding may cost the time to decompress 2 MiB, so their number is limited.
 #[tokio::test]
 async fn no_more_than_four_codings_are_removed() {
     let layers = |count| (0..count).fold(TOKENS.as_bytes().to_vec(), |body, _| gzip(&body));

@@ -96,8 +96,8 @@ async fn google_says_url() {
     );
 }
 
-// GitHub, "Authorizing OAuth apps", device flow: form-urlencoded unless Accept says otherwise, and proxies may drop
-// that header.
+// GitHub, "Authorizing OAuth apps", device flow: the response is form-urlencoded unless `Accept` asks for JSON. Proxies
+// may drop this header.
 #[tokio::test]
 async fn github_answers_with_a_form() {
     let form = "device_code=3584d83530557fdd1f46af8289938c8ef79f9dc5&expires_in=900&interval=5&user_code=WDJB-MJHT&\
@@ -113,7 +113,7 @@ async fn github_answers_with_a_form() {
     assert_eq!(consent.interval, Some(Duration::from_secs(5)));
 }
 
-// Numbers as texts and with fractions; oidc-provider 9 states no interval.
+// Numbers may be strings and have fractions. oidc-provider 9 sends no interval.
 #[tokio::test]
 async fn numbers_come_in_every_form() {
     for (given, seconds) in [
@@ -153,7 +153,7 @@ async fn the_complete_address_suffices() {
     }
 }
 
-// RFC 8628 section 3.3: the person's browser opens it, so it must be a web page.
+// RFC 8628 section 3.3: the person's browser opens `verification_uri`, so it must be a web page.
 #[tokio::test]
 async fn only_web_addresses_are_shown() {
     for bad in [
@@ -167,7 +167,7 @@ async fn only_web_addresses_are_shown() {
         let answer = example_with(json!({"verification_uri": bad}));
         let error = error_of(begin(answer).await);
         assert_eq!(kind(&error), ("nonsense", ""), "{bad}");
-        // It is optional.
+        // `verification_uri_complete` is optional, so an unusable one is ignored.
         let answer = example_with(json!({"verification_uri_complete": bad}));
         let consent = begin(answer).await.ok().unwrap();
         let expected = ("WDJB-MJHT", "https://example.com/device", None);
@@ -175,7 +175,7 @@ async fn only_web_addresses_are_shown() {
     }
 }
 
-// Better Auth, "Device Authorization": verification_uri is "/device" by default.
+// Better Auth, "Device Authorization": `verification_uri` is `/device` by default. It is resolved against the endpoint.
 #[tokio::test]
 async fn a_path_is_one_of_the_endpoint() {
     let answer = example_with(json!({
@@ -234,7 +234,7 @@ async fn what_the_operator_must_mend() {
     }
 }
 
-// A flow that has not begun cannot be slowed down: `slow_down` means a pause.
+// There is no flow yet that could poll more slowly, so `slow_down` counts as a rate limit.
 #[tokio::test]
 async fn slow_down_at_the_start_passes() {
     let busy = json!({"error": "slow_down", "interval": 10});

@@ -19,7 +19,7 @@ use crate::support::{
 const OIDC: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
-/// Returns an issuer with changed metadata, whose device flow stays pending.
+/// An issuer with changed metadata, whose token endpoint always answers `authorization_pending`.
 fn issuer_with(changes: Value) -> impl Fn(&Seen, &str) -> Response + Send + Sync + 'static {
     move |seen, base| match seen.path.as_str() {
         OIDC => reply_json(200, &changed(metadata(base), changes.clone())),
@@ -51,7 +51,7 @@ async fn finds_the_endpoints_once() {
     assert_eq!(origin.client_id, "client-1");
 }
 
-// Keycloak's realms have a path, Auth0's issuers a trailing slash; operators need not care.
+// Keycloak's issuers have a path, and Auth0's end with a slash. Operators may omit or add the slash.
 #[tokio::test]
 async fn issuers_with_a_path_or_a_slash() {
     for named in ["", "/", "/realms/work", "/realms/work/"] {
@@ -75,10 +75,11 @@ async fn issuers_with_a_path_or_a_slash() {
     }
 }
 
-// RFC 8414 section 3.1: beside the path, for servers without OpenID Connect.
+// RFC 8414 section 3.1: servers without OpenID Connect have their metadata at a well-known path before the issuer's
+// path.
 #[tokio::test]
 async fn metadata_of_a_plain_oauth_server() {
-    // A 404, or a page for people with 200.
+    // The URL of OpenID Connect Discovery does not exist: the server answers 404, or 200 with an HTML page.
     for (status, content_type) in [(404, "text/plain"), (200, "text/html")] {
         let stub = Stub::start(move |seen, base| match seen.path.as_str() {
             "/.well-known/oauth-authorization-server/as" => reply_json(
@@ -98,8 +99,8 @@ async fn metadata_of_a_plain_oauth_server() {
     }
 }
 
-// The Model Context Protocol asks clients to look beside the path for OpenID Connect, too. punkpeye/mcp-remote issue 174: some
-// servers have RFC 8414's document below the path.
+// The Model Context Protocol asks clients to insert the OpenID Connect well-known path before the issuer's path, too.
+// Some servers append the path of RFC 8414 to the issuer's path (punkpeye/mcp-remote issue 174).
 #[tokio::test]
 async fn metadata_at_unusual_addresses() {
     for location in [
@@ -187,8 +188,9 @@ async fn a_redirect_that_is_not_followed_is_explained() {
     }
 }
 
-// A server without OpenID Connect may answer 500 at its address. If the metadata are nowhere, the failure may pass. After 429
-// or 503 the metadata are there in a moment.
+// A server without OpenID Connect may answer 500 at the URL of OpenID Connect Discovery, so the search goes on. If no
+// URL has metadata, the failure counts as temporary. After 429 or 503 the search ends, because the metadata may soon be
+// there.
 #[tokio::test]
 async fn a_failing_address_does_not_hide_the_other() {
     for status in [429, 500, 503] {
@@ -211,7 +213,7 @@ async fn a_failing_address_does_not_hide_the_other() {
     }
 }
 
-// Metadata without the device endpoint.
+// Configured endpoints override the metadata, which has no device endpoint and an unusable token endpoint.
 #[tokio::test]
 async fn what_is_given_wins() {
     let stub = Stub::start(issuer_with(json!({
@@ -224,7 +226,7 @@ async fn what_is_given_wins() {
         token_endpoint: at("/own-token"),
         ..issuer(&stub.base)
     });
-    // Known without discovery.
+    // A configured token endpoint needs no discovery.
     assert_eq!(origin(&subject).await, format!("{}/own-token", stub.base));
     assert_eq!(stub.count(OIDC), 0);
     assert_eq!(step(&subject.redeem().await), "pending");
@@ -242,7 +244,7 @@ async fn what_is_given_wins() {
     assert_eq!(stub.count("/own-device"), 1);
 }
 
-// OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: prevents a mix-up attack.
+// OpenID Connect Discovery section 4.3, RFC 8414 section 3.3: this check prevents a mix-up attack.
 #[tokio::test]
 async fn another_issuer_is_refused() {
     for named in ["https://id.example.com", "http://127.0.0.1:1", "nonsense"] {
@@ -259,7 +261,7 @@ async fn another_issuer_is_refused() {
     assert_eq!(kind(&error), ("nonsense", ""));
 }
 
-// Endpoints must be https, except on loopback; discovered ones and the keys too.
+// Endpoints must be https, except on loopback. This applies also to discovered endpoints and the URL of the keys.
 #[tokio::test]
 async fn plain_http_in_public_is_refused() {
     for member in [
@@ -283,7 +285,7 @@ async fn plain_http_in_public_is_refused() {
     }
 }
 
-// Links and refreshes need different endpoints.
+// A refresh needs only the token endpoint, so a bad URL of another endpoint does not stop refreshes.
 #[tokio::test]
 async fn a_bad_endpoint_that_refreshes_do_not_use_stops_none() {
     for member in [
@@ -342,7 +344,7 @@ async fn no_metadata_at_all() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-/// An issuer that responds only while it is up, each time with another token endpoint.
+/// An issuer that responds unless `up` is 0. The value of `up` is part of the URL of its token endpoint.
 async fn moody(up: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let version = up.load(Ordering::Relaxed);
@@ -399,7 +401,7 @@ async fn many_callers_share_one_discovery() {
     for (status, expected) in [(200, "pending"), (503, "unavailable")] {
         let stub = Stub::start(move |seen, base| match seen.path.as_str() {
             OIDC => {
-                // Long enough for all of them to be waiting.
+                // During this time all callers start to wait for the fetch.
                 std::thread::sleep(Duration::from_millis(200));
                 reply_json(status, &metadata(base))
             }
@@ -419,7 +421,7 @@ async fn many_callers_share_one_discovery() {
     }
 }
 
-/// An issuer that moves its endpoints when the flag is set; the old ones give only this response.
+/// An issuer that moves its endpoints when the flag is set. Then the old endpoints answer with `old`.
 async fn moving(
     moved: Arc<AtomicUsize>,
     old: impl Fn() -> Response + Send + Sync + 'static,
@@ -448,7 +450,7 @@ async fn moving(
     .await
 }
 
-// simov/grant issue 266, robertogallea/restado issue 2: the issuer stays, its token endpoint moves.
+// simov/grant issue 266, robertogallea/restado issue 2: the token endpoint of an issuer may move.
 #[tokio::test]
 async fn endpoints_that_are_gone_are_looked_for_at_once() {
     for status in [301, 308, 404, 405, 410, 421] {
@@ -528,7 +530,7 @@ async fn a_userinfo_endpoint_that_is_gone_is_looked_for_at_once() {
     }
 }
 
-// The old endpoint has not seen the code, so it is redeemed at the new one.
+// The old endpoint has not processed the code, so the code can be redeemed at the new one.
 #[tokio::test]
 async fn a_code_is_not_lost_when_the_token_endpoint_moves() {
     for status in [302, 404, 405, 410] {

@@ -23,7 +23,7 @@ const SECRET: &str = "hunter2+/hunter2";
 const DEVICE_CODE: &str = "a-device-code-of-the-provider";
 const USER_CODE: &str = "WDJB-MJHT";
 
-/// A response of a server whose clock is this many seconds ahead of the test's.
+/// Adds a `Date` that is this many seconds ahead of the test's clock.
 fn dated(mut response: Response, ahead: i64) -> Response {
     let at = u64::try_from(TestClock::START + ahead).unwrap();
     let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
@@ -61,7 +61,7 @@ fn healthy(seen: &Seen, base: &str) -> Response {
     }
 }
 
-/// The same with another response at one path; clocks agree.
+/// Starts a healthy provider with another response at one path. Its clock agrees with the test's.
 async fn healthy_but(
     path: &'static str,
     answer: impl Fn() -> Response + Send + Sync + 'static,
@@ -76,7 +76,7 @@ async fn healthy_but(
     .await
 }
 
-/// The same with other metadata.
+/// Starts a healthy provider with other metadata.
 async fn described_as(changes: Value) -> Stub {
     Stub::start(move |seen, base| {
         let more = json!({ "authorization_endpoint": format!("{base}/authorize") });
@@ -198,7 +198,8 @@ async fn all_is_well_by_redirect() {
     assert_eq!(stub.count("/device"), 0);
 }
 
-// RFC 9207 section 2.4: an invented response must name the issuer too, or this service would reject it itself.
+// RFC 9207 section 2.4: the invented callback must name the issuer. Otherwise this service would reject the callback,
+// and the client could not be checked.
 #[tokio::test]
 async fn a_provider_that_names_itself() {
     let stub = described_as(json!({"authorization_response_iss_parameter_supported": true})).await;
@@ -206,8 +207,8 @@ async fn a_provider_that_names_itself() {
     expect(&findings, About::Client, Verdict::Ok, &["invalid_grant"]);
 }
 
-// LinkedIn rejects PKCE and returns no nonce, Slack accepts PKCE only from public clients: reported, but not as a
-// problem.
+// LinkedIn rejects PKCE and returns no nonce, and Slack accepts PKCE only from public clients. The finding mentions
+// this, but is not a problem.
 #[tokio::test]
 async fn a_code_that_only_the_state_ties_to_its_request() {
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
@@ -275,14 +276,14 @@ async fn clocks() {
                 &["this machine's clock first"],
             );
         }
-        // A machine that is behind, or at most a minute ahead, rejects no ID tokens; and a plain server issues none.
+        // ID tokens are at risk only if this machine is more than a minute ahead. A plain OAuth 2.0 server issues none.
         let refuses = |findings: &[Finding]| about(findings, About::Clock).found.contains("ID");
         assert_eq!(refuses(&findings), ahead < -60, "{ahead}");
         assert!(!refuses(&check(plain(&stub.base)).await));
     }
 }
 
-// RFC 9111 section 5.1: a cached response has the time at which it was stored.
+// RFC 9111 section 5.1: the `Date` of a cached response is old, so it does not show the server's clock.
 #[tokio::test]
 async fn answers_out_of_a_cache_tell_no_time() {
     let stub = Stub::start(|seen, base| {
@@ -322,7 +323,7 @@ async fn no_device_endpoint() {
     ];
     expect(&findings, About::Endpoints, Verdict::Problem, &words);
     assert_eq!(stub.count("/token"), 0);
-    // The other flow does not need it.
+    // The redirect flow does not need the device endpoint.
     let findings = check(redirecting(&stub.base)).await;
     assert!(troubles(&findings).is_empty(), "{findings:#?}");
 
@@ -388,7 +389,7 @@ async fn the_device_flow_is_refused() {
     }
 }
 
-// Servers that check the client only at the token endpoint.
+// Some servers check the client only at the token endpoint.
 #[tokio::test]
 async fn the_client_is_refused_at_the_token_endpoint() {
     for settings in [good as fn(&str) -> ProviderSettings, redirecting] {
@@ -484,7 +485,7 @@ async fn nobody_listens() {
         "nothing more can be known: {findings:#?}"
     );
 
-    // One host of several.
+    // Only the userinfo host is unreachable.
     let stub = described_as(json!({"userinfo_endpoint": format!("{base}/userinfo")})).await;
     let findings = check(good(&stub.base)).await;
     expect(&findings, About::Reachability, Verdict::Problem, &words);
@@ -629,7 +630,8 @@ async fn made_up_codes() {
     }
 }
 
-// oengusio/oengusio #125: Twitch has no error codes, which is no problem. Elsewhere something else may respond.
+// oengusio/oengusio #125: Twitch rejects the invented code with a description but without an error code, which is only
+// a warning. Without a description, or with another status, something else may have responded.
 #[tokio::test]
 async fn made_up_codes_refused_without_a_code() {
     for (status, answer, verdict) in [
@@ -746,7 +748,7 @@ async fn revocation() {
     let findings = check(good(&stub.base)).await;
     expect(&findings, About::Revocation, Verdict::Warning, &["https"]);
 
-    // Slack's auth.revoke revokes one token.
+    // Slack's auth.revoke revokes one token, and the grant stays valid.
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
     let findings = check(preset("slack", &stub.base)).await;
     let words = ["its grant lives on"];

@@ -1,4 +1,4 @@
-//! Answers that are errors although their status or their other members look like a success, and errors in unusual places.
+//! Errors in responses whose status or other members look like a success, and errors in unusual places.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn a_success_with_an_error_in_it_is_an_error() {
         for status in [200, 201] {
             let answer = changed(tokens(), json!({"error": error}));
             let outcome = refreshed(status, &answer).await;
-            // The other refresh token is not stored, but the provider may have rotated.
+            // The refresh token in this error response is not stored, but it shows that the provider may have rotated.
             assert_eq!(outcome, Err((expected.to_owned(), true)), "{answer}");
         }
         for same in [json!(REFRESH_TOKEN), json!(""), json!(null)] {
@@ -71,7 +71,7 @@ async fn a_success_with_an_error_in_it_is_an_error() {
     }
 }
 
-// Cline, in diegosouzapw/OmniRoute pull request 13466: the code ends a sentence.
+// Cline, in diegosouzapw/OmniRoute pull request 13466: the error code is at the end of a sentence.
 #[tokio::test]
 async fn a_code_at_the_end_of_a_sentence() {
     let cline =
@@ -140,7 +140,7 @@ async fn errors_inside_successes_of_every_endpoint() {
     }
 }
 
-// TikTok's user info has `error` in successes. The profile says where the id is.
+// TikTok sends `error` also in successful userinfo responses. The id that the profile names shows the success.
 #[tokio::test]
 async fn userinfo_follows_its_profile() {
     let answer = json!({"data": {"user": {"open_id": "u7", "display_name": "Ada"}},
@@ -226,8 +226,8 @@ async fn what_is_no_dead_token() {
     }
 }
 
-// Spring Boot, NestJS and gateways repeat the status: that is no error code of the protocol, so a firewall that answers
-// like this ends no outage.
+// Spring Boot, NestJS and gateways repeat the status as `error`. This is no OAuth error code: the response may come
+// from a firewall during an outage, so the rejection is not definite.
 #[tokio::test]
 async fn a_status_is_no_error_code() {
     for (status, word) in [
@@ -247,7 +247,8 @@ async fn a_status_is_no_error_code() {
     }
 }
 
-// A gateway that answers 200: its phrase means what the status would mean, and the request may have arrived.
+// A gateway may answer 200 with the phrase of another status. The phrase then means the same as that status, and the
+// gateway may have passed the request on.
 #[tokio::test]
 async fn the_phrase_of_a_passing_status_may_pass() {
     for phrase in [
@@ -274,7 +275,8 @@ async fn the_phrase_of_a_passing_status_may_pass() {
     }
 }
 
-// Google, Auth0 and gateways, with other statuses than 429. Apigee has its own members.
+// Google, Auth0 and gateways send rate limits with other statuses than 429. Apigee names the members `ErrorCode` and
+// `Error`.
 #[tokio::test]
 async fn limits_and_clients_in_other_words() {
     for (status, answer, expected) in [
@@ -296,7 +298,7 @@ async fn limits_and_clients_in_other_words() {
     }
 }
 
-// Strava, Facebook, WeChat, Withings and TikTok have their own members, numbers and sentences.
+// Strava, Facebook, WeChat, Withings and TikTok describe a dead token with members, numbers and sentences of their own.
 #[tokio::test]
 async fn a_table_can_say_what_a_dead_token_looks_like() {
     let dead = [

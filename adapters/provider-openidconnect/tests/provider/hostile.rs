@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use crate::support::{Nobody, Stub, Subject, error_of, kind, plain, raw, reply, step};
 
 const SOON: Duration = Duration::from_millis(300);
-/// Long after the short timeout, long before the other one.
+/// Much longer than `SOON`, but much shorter than the default timeout of the tests.
 const LATE: Duration = Duration::from_secs(20);
 
 fn hasty(base: &str) -> Subject {
@@ -136,7 +136,7 @@ async fn a_server_that_drips() {
 
 #[tokio::test]
 async fn a_server_that_hangs_up() {
-    // At once; in the middle of the head; in the middle of the body.
+    // The server hangs up at once, within the headers, and within the body.
     for said in [
         "",
         "HTTP/1.1 200 OK\r\ncontent-",
@@ -144,7 +144,7 @@ async fn a_server_that_hangs_up() {
     ] {
         let base = raw(move |mut socket| async move {
             let _ = socket.write_all(said.as_bytes()).await;
-            // With unread input or lingering off, this is a reset rather than an end.
+            // With zero linger, closing the socket resets the connection instead of ending it.
             let _ = socket.set_zero_linger();
         })
         .await;

@@ -116,14 +116,14 @@ async fn keys_need_no_id() {
             Ok(known("person-1", Some("Ada Lovelace"))),
             "{named:?}"
         );
-        // None of them made this one, so the issuer may have a newer key.
+        // None of the keys made this signature, so the issuer may have a newer key.
         let token = sign_ed25519(&ed25519("ed", 3), named, &claims(&stub.base));
         let error = error_of(identify(&stub, &token).await);
         assert_eq!(kind(&error), ("refused", "unknown_signing_key"));
     }
 }
 
-// Auth0 (updated_at as a date, email_verified as a text with Cognito), Zitadel (more audiences, with azp).
+// Auth0 sends `updated_at` as a date, Cognito `email_verified` as a string, and Zitadel more audiences with `azp`.
 #[tokio::test]
 async fn good_tokens_differ() {
     let stub = start(json!({})).await;
@@ -181,7 +181,7 @@ async fn a_token_that_is_not_to_be_believed() {
         json!({"exp": TestClock::START - 61}),
         json!({"exp": null}),
         json!({"iss": "https://id.example.com"}),
-        // Byte for byte: a missing slash is tolerated only in the configuration.
+        // The issuer is compared byte for byte. A missing slash is tolerated only in the configuration.
         json!({"iss": format!("{}/", stub.base)}),
         json!({"iss": null}),
         json!({"sub": null}),
@@ -232,8 +232,8 @@ async fn an_issuer_may_have_an_alias() {
     assert_eq!(kind(&error_of(identify(&stub, &token).await)), INVALID);
 }
 
-// RFC 8725 section 3.11 recommends explicit types, but none is registered for ID tokens: rodauth-oauth and Connect2id
-// (`id_token+jwt`), Pocket ID (pocket-id/pocket-id issue 440).
+// RFC 8725 section 3.11 recommends explicit types, but none is registered for ID tokens. rodauth-oauth and Connect2id
+// send `id_token+jwt`, Pocket ID has sent `id+jwt` (pocket-id/pocket-id issue 440).
 #[tokio::test]
 async fn id_tokens_have_several_types() {
     let stub = start(json!({})).await;
@@ -278,7 +278,7 @@ async fn ed25519_is_eddsa() {
     }
 }
 
-// RFC 8725 section 3.1: we choose the algorithm, not the token.
+// RFC 8725 section 3.1: this service chooses the algorithm, not the token.
 #[tokio::test]
 async fn a_signature_that_is_none() {
     let stub = start(json!({"sub": "person-1"})).await;
@@ -291,7 +291,7 @@ async fn a_signature_that_is_none() {
         })
     };
     let other_key = sign_ed25519(&ed25519("ed", 2), "ed", &claims);
-    // The public key used as a shared secret.
+    // An attacker signs with HMAC and the public key as the shared secret.
     let public = serde_json::to_vec(&ed25519("ed", 1).as_verification_key()).unwrap();
     let genuine = good(&claims);
     let (head, signature) = genuine.rsplit_once('.').unwrap();
@@ -349,12 +349,12 @@ async fn signed_with_the_client_secret() {
             outcome.as_ref().map_err(kind),
             expected.as_ref().map_err(|kind| *kind)
         );
-        // For a public client, anybody could have made it.
+        // A public client has no secret, so anybody could have signed this token.
         assert_eq!(kind(&error_of(identify(&stub, &token).await)), INVALID);
     }
 }
 
-/// An issuer that signs with the key of this number, and publishes only that one.
+/// An issuer that publishes only the key with the number `current`. If the number is 0, the keys cannot be fetched.
 async fn rotating(current: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let number = u8::try_from(current.load(Ordering::Relaxed)).unwrap();
@@ -390,7 +390,7 @@ async fn keys_are_rotated() {
     assert_eq!(identify(1).await, Ok(()));
     assert_eq!(stub.count("/jwks"), 1);
 
-    // Tokens with unknown keys do not cause a request each time.
+    // The keys were fetched a moment ago, so a token with an unknown key causes no request.
     assert_eq!(identify(9).await, Err("refused"));
     assert_eq!(stub.count("/jwks"), 1);
 
@@ -399,14 +399,15 @@ async fn keys_are_rotated() {
     assert_eq!(identify(2).await, Ok(()));
     assert_eq!(stub.count("/jwks"), 2);
 
-    // If the keys cannot be fetched, nobody is rejected permanently.
+    // If the keys cannot be fetched, the failure is temporary, and the cached keys still work.
     current.store(0, Ordering::Relaxed);
     subject.clock.advance(Duration::from_secs(10));
     assert_eq!(identify(3).await, Err("unavailable"));
     assert_eq!(identify(2).await, Ok(()));
 }
 
-// OpenID Connect Core section 10.1: an issuer with one key need not name it, so a new one looks like a wrong signature.
+// OpenID Connect Core section 10.1: an issuer with one key need not send `kid`. After a rotation, a valid token then
+// looks like one with a wrong signature.
 #[tokio::test]
 async fn a_key_without_a_name_is_rotated() {
     let current = Arc::new(AtomicUsize::new(1));
@@ -451,7 +452,7 @@ async fn a_key_without_a_name_is_rotated() {
     assert_eq!(identify(2).await, Ok(()));
 }
 
-// Casdoor's `kid` is the name of a certificate, which stays when the certificate is replaced.
+// Casdoor's `kid` is the name of a certificate. The name stays when the certificate is replaced.
 #[tokio::test]
 async fn a_key_is_replaced_under_the_same_name() {
     let current = Arc::new(AtomicUsize::new(1));
@@ -511,7 +512,7 @@ async fn unknown_keys_among_the_known() {
     assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
 }
 
-// OpenID Connect Core section 5.3.2: sub must be the same.
+// OpenID Connect Core section 5.3.2: userinfo is ignored unless its `sub` is that of the ID token.
 #[tokio::test]
 async fn userinfo_adds_a_name_and_nothing_else() {
     for (userinfo, name) in [
@@ -528,7 +529,7 @@ async fn userinfo_adds_a_name_and_nothing_else() {
     }
 }
 
-// The ID tokens of an unidentified server cannot be verified: userinfo identifies the person, or nothing does.
+// Without an issuer, ID tokens cannot be verified. Then userinfo identifies the person, or nobody is identified.
 #[tokio::test]
 async fn no_issuer_no_id_token() {
     let stub = start(json!({"sub": "person-7", "name": "Grace"})).await;

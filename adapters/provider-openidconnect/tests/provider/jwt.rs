@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::support::{TestClock, changed};
 
-/// A key pair with a fixed name, made from a seed.
+/// Returns a key pair with this `kid`, derived from the seed.
 pub(crate) fn ed25519(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
-    // RFC 8410 section 7: the fixed head of a private key, then its 32 bytes.
+    // RFC 8410 section 7: a private key is this fixed DER prefix and 32 bytes.
     let mut der = vec![
         0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
         0x20,
@@ -25,7 +25,7 @@ pub(crate) fn ed25519(kid: &str, seed: u8) -> CoreEdDsaPrivateSigningKey {
     CoreEdDsaPrivateSigningKey::from_ed25519_pem(&pem, Some(kid)).unwrap()
 }
 
-/// A key made for these tests and used nowhere else.
+/// Returns a key that was generated for these tests only.
 pub(crate) fn rsa(kid: &str) -> CoreRsaPrivateSigningKey {
     let kid = JsonWebKeyId::new(kid.to_owned());
     CoreRsaPrivateSigningKey::from_pem(include_str!("fixtures/rsa.pem"), Some(kid)).unwrap()

@@ -22,7 +22,8 @@ fn pause(error: &ProviderError) -> Option<Duration> {
     error.retry_after()
 }
 
-// coder/coder issue 24334, home-assistant/core issue 175381: 403, a sentence, and Retry-After.
+// coder/coder issue 24334, home-assistant/core issue 175381: a rate limit may be a 403 with a sentence and
+// `Retry-After`.
 #[tokio::test]
 async fn a_pause_counts_at_every_endpoint() {
     for (status, body) in [
@@ -122,7 +123,7 @@ async fn a_dead_token_stays_dead() {
     let (subject, stub) = limiting(400, r#"{"error":"invalid_grant"}"#).await;
     let error = subject.refresh().await.err().unwrap();
     assert_eq!(kind(&error.cause), ("refused", "invalid_grant"));
-    // If the provider's `invalid_grant` is not trusted, the pause counts.
+    // If the profile says that `invalid_grant` is doubtful, the error may be a rate limit, so the pause counts.
     let mut settings = plain(&stub.base);
     settings.quirks.refresh.dead_is_doubtful = true;
     let error = Subject::new(settings).refresh().await.err().unwrap();
@@ -154,7 +155,8 @@ async fn other_headers_and_no_pause_at_all() {
     for (name, value, expected) in [
         ("x-retry-after", "90", "unavailable"),
         ("ratelimit-reset", "90", "unavailable"),
-        // In a definite rejection the header is ignored, because some gateways always send it.
+        // A zero or unreadable `Retry-After` does not make a rejection a rate limit. Some gateways send it with every
+        // response.
         ("retry-after", "0", "refused http_403"),
         ("retry-after", "soon", "refused http_403"),
     ] {
@@ -166,8 +168,9 @@ async fn other_headers_and_no_pause_at_all() {
     }
 }
 
-// KickEngineering/KickDevDocs issue 148 (a token endpoint behind Cloudflare), missuo/tokens issue 36; AWS WAF's guide, "CAPTCHA
-// and Challenge". It is no refusal: that of one account alone would end its grant within a day.
+// KickEngineering/KickDevDocs issue 148 (a token endpoint behind Cloudflare), missuo/tokens issue 36; AWS WAF's guide,
+// "CAPTCHA and Challenge". A challenge must not count as a rejection, because a rejection of a single account ends its
+// grant within a day.
 #[tokio::test]
 async fn a_firewall_s_challenge_says_nothing() {
     for (status, header, value) in [

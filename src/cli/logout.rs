@@ -51,7 +51,7 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
         "Removed {file}. The account and its tokens stay at the service; `central-oauth revoke` would have ended them."
     ));
     if !options.target.names_a_key()
-        && let Some(variable) = config.variable("ACCESS_KEY")
+        && let Some(variable) = config.variable(ClientConfig::ACCESS_KEY)
     {
         warn(format_args!(
             "{variable} is set, so commands without --profile still use that key"

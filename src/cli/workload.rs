@@ -130,7 +130,7 @@ enum Source<'a> {
 
 impl<'a> Source<'a> {
     fn find(config: &'a ClientConfig<'a>) -> Result<Self, Failure> {
-        if config.variable("ID_TOKEN").is_some() {
+        if config.variable(ClientConfig::ID_TOKEN).is_some() {
             return Ok(Self::Variable(config));
         }
         if let Some((url, bearer)) = config.github_actions() {

@@ -19,6 +19,12 @@ pub(crate) struct NamedKey {
 }
 
 impl<'a> ClientConfig<'a> {
+    /// The variable of a key that overrides a saved key.
+    pub(crate) const ACCESS_KEY: &'static str = "ACCESS_KEY";
+    pub(crate) const ENROLL_KEY: &'static str = "ENROLL_KEY";
+    pub(crate) const ADMIN_KEY: &'static str = "ADMIN_KEY";
+    pub(crate) const ID_TOKEN: &'static str = "ID_TOKEN";
+
     pub(crate) fn read(environment: &'a Environment) -> Result<Self, ConfigError> {
         let server = environment.text("SERVER").map(parse_server).transpose();
         Ok(Self {
@@ -27,8 +33,7 @@ impl<'a> ClientConfig<'a> {
         })
     }
 
-    /// Reads a key by the name of its variable without the prefix: `ACCESS_KEY`, which overrides a saved key,
-    /// `ENROLL_KEY` or `ADMIN_KEY`.
+    /// Reads the key in one of the variables above.
     pub(crate) fn key(&self, name: &str) -> Result<Option<NamedKey>, ConfigError> {
         let key = bearer(self.environment, name, SHORTEST)?;
         let variable = self.environment.variable_of(name);
@@ -44,7 +49,7 @@ impl<'a> ClientConfig<'a> {
     /// Returns the JWT that the CI or cloud platform issued to this job. Reads the file again each time, because the
     /// platform may replace it.
     pub(crate) fn id_token(&self) -> Result<Option<SecretString>, ConfigError> {
-        self.environment.secret("ID_TOKEN")
+        self.environment.secret(Self::ID_TOKEN)
     }
 
     /// Returns the URL at which GitHub Actions issues JWTs, and the bearer token for it.

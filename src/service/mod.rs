@@ -76,7 +76,7 @@ impl Service {
         };
         let public_url = http.public_url(listen)?;
         let links = &config.links;
-        let warnings = config.providers.warnings();
+        let (issuers, warnings) = (config.providers.issuers(), config.providers.warnings());
         let started = audit_start::service_started(&config, &public_url, listen);
         let keys = config.keys;
         let wired = wiring::ports(
@@ -109,7 +109,7 @@ impl Service {
         if links.return_code == ReturnCodePolicy::Required {
             warn_of_device_flows(&services.providers);
         }
-        runtime::look_up_issuers(&services.providers);
+        runtime::look_up_issuers(&services.providers, issuers);
         let operators = Arc::clone(&services.operators);
         let audit = Arc::clone(&services.audit);
         let app = central_oauth_http_poem::app(

@@ -38,7 +38,7 @@ pub(super) async fn run(
     }
     if !options.target.names_a_key()
         && options.account.is_none()
-        && let Some(variable) = config.variable("ACCESS_KEY")
+        && let Some(variable) = config.variable(ClientConfig::ACCESS_KEY)
     {
         warn(format_args!(
             "{variable} is set and takes precedence: unset it or add --profile to use the saved key"

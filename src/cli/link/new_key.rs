@@ -87,12 +87,12 @@ fn enrolling(
 ) -> Result<Client, Failure> {
     let client = Client::new(server.clone())?;
     if options.target.is_of_environment(server, config)? {
-        return Ok(match config.key("ENROLL_KEY")? {
+        return Ok(match config.key(ClientConfig::ENROLL_KEY)? {
             Some(named) => client.with(named.key, Origin::Variable(named.variable)),
             None => client,
         });
     }
-    if let Some(variable) = config.variable("ENROLL_KEY") {
+    if let Some(variable) = config.variable(ClientConfig::ENROLL_KEY) {
         warn(format_args!(
             "{variable} is not sent to {server}, the service of a saved key: add --server {server} to send it"
         ));

@@ -141,7 +141,7 @@ impl Target {
     /// Returns the key to use and the service to send it to. A saved key is only sent to its own service.
     pub(super) fn profile(&self, config: &ClientConfig<'_>) -> Result<Profile, Failure> {
         if !self.names_a_key()
-            && let Some(access_key) = config.key("ACCESS_KEY")?
+            && let Some(access_key) = config.key(ClientConfig::ACCESS_KEY)?
         {
             return self.of_environment(config, access_key);
         }
@@ -176,7 +176,10 @@ impl Target {
             return Ok(None);
         }
         let profile = |key| self.of_environment(config, key);
-        config.key("ADMIN_KEY")?.map(profile).transpose()
+        config
+            .key(ClientConfig::ADMIN_KEY)?
+            .map(profile)
+            .transpose()
     }
 
     /// Whether keys of the environment may be sent to this server. The server must come from --server,

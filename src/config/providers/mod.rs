@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use central_oauth_domain::grant::ProviderName;
 use central_oauth_provider_openidconnect::{ProviderSettings, SettingsError};
+use url::Url;
 
 use super::{ConfigError, Environment, KNOWN, toml_file};
 use source::Source;
@@ -52,6 +53,15 @@ impl ProviderConfig {
             return Err(ConfigError::variable(variable, problem));
         }
         Ok(config)
+    }
+
+    /// Returns the issuers whose metadata the service fetches.
+    pub(crate) fn issuers(&self) -> Vec<(ProviderName, Url)> {
+        let issuers = self.providers.iter().filter_map(|provider| {
+            let settings = &provider.settings;
+            Some((settings.name.clone(), settings.issuer.clone()?))
+        });
+        issuers.collect()
     }
 
     /// Returns a warning if there is no provider, and a warning for each provider that has the same client as an

@@ -112,7 +112,7 @@ impl Walk {
                 .is_some_and(|exported| exported.number < start.number);
     }
 
-    /// Checks the next entries. Returns whether the log ends here.
+    /// Checks the next entries. Returns `true` for an empty page at the signed end of the log.
     fn check(
         &mut self,
         chain: &AuditChain,

@@ -133,8 +133,9 @@ impl Revoker {
     }
 
     /// Asks the provider who owns the tokens, stores the owner's id and returns it. The store cancels the revocation if
-    /// the owner has an account, because some providers revoke all tokens of a person. For the same reason, tokens whose
-    /// owner the provider definitely does not tell are revoked only if there is no account at this provider.
+    /// the owner has an account, because some providers revoke all tokens of a person. For the same reason, if the
+    /// provider definitely does not identify the owner, the tokens are revoked only if there is no account at this
+    /// provider.
     async fn attribute(
         &self,
         provider: &dyn OAuthProvider,

@@ -67,7 +67,7 @@ impl Revoker {
         }
     }
 
-    /// The clock with which the runtime measures timeouts of revocations.
+    /// Returns the clock with which the runtime measures timeouts of revocations.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

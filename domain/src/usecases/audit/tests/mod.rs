@@ -46,7 +46,7 @@ async fn a_link_leaves_its_trace() {
     let (_, key) = stage.linked().await;
     let entries = stage.entries().await;
     let kinds: Vec<_> = entries.iter().map(|entry| &*entry.content.kind).collect();
-    // An entry that is stored in the transaction of its event may come first.
+    // Does not compare the order, because an entry that is stored in the transaction of its event may come first.
     for kind in ["link.started", "link.confirmed", "link.linked"] {
         assert_eq!(
             kinds.iter().filter(|found| **found == kind).count(),

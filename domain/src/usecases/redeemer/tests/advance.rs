@@ -62,7 +62,7 @@ async fn a_replica_without_the_new_secret_key_leaves_the_link_to_others() {
     assert!(newer.is_linked(&code, &key).await);
 }
 
-/// Two replicas that are running; the second one has another client id.
+/// Returns two running replicas. The second one has another client id.
 async fn while_the_client_id_is_rolled_out() -> (Stage, Stage) {
     let stage = Stage::new().await;
     let other = stage.replica_with_another_client().await;
@@ -137,7 +137,7 @@ async fn a_link_of_a_client_that_no_replica_has_ends_at_once() {
     assert_eq!(other.provider.times_redeemed(), 0);
 }
 
-/// The first thing that a replica does may be a poll, before the store knows it.
+/// A new replica may poll before it has checked in, so the store does not list it yet.
 #[tokio::test]
 async fn a_replica_that_has_just_started_leaves_the_link_to_an_older_one() {
     let stage = Stage::new().await;
@@ -148,7 +148,7 @@ async fn a_replica_that_has_just_started_leaves_the_link_to_an_older_one() {
     assert_eq!(other.status(&code, &key).await, LinkStatus::Authorizing);
 }
 
-/// While the store was away, no replica could report.
+/// After an outage of the store, no replica has checked in lately, but other replicas may be running.
 #[tokio::test]
 async fn a_replica_is_not_alone_when_none_has_reported_lately() {
     let (stage, other) = while_the_client_id_is_rolled_out().await;
@@ -222,7 +222,7 @@ async fn a_definite_refusal_fails_the_link_and_says_why() {
     assert!(fault.detail.contains("invalid_grant"));
 }
 
-/// The process that sent the first request was killed before it had an answer.
+/// The process that sent the first request was killed before it got the response.
 #[tokio::test]
 async fn a_refusal_after_a_lapsed_lease_means_that_the_answer_was_lost() {
     let stage = Stage::new().await;
@@ -361,7 +361,7 @@ async fn userinfo_names_the_owner_of_tokens_with_an_invalid_id_token() {
     assert_eq!(stage.provider.revoked(), ["r", "a"]);
 }
 
-/// Some providers revoke all tokens of a person, and an account may be theirs.
+/// Some providers revoke all tokens of a person. If accounts at this provider exist, one of them may be that person's.
 #[tokio::test]
 async fn tokens_of_an_unknown_owner_are_revoked_only_if_the_provider_has_no_account() {
     for has_account in [false, true] {
@@ -513,7 +513,8 @@ async fn the_same_person_gets_the_same_account_and_both_keys_work() {
     }
 }
 
-/// The operator has configured another server under the same name. The same id there may be another person's.
+/// The operator has configured another server under the same name. On that server, the same id may belong to another
+/// person.
 #[tokio::test]
 async fn a_person_with_the_same_id_at_another_server_gets_no_account_of_the_first() {
     let stage = Stage::new().await;
@@ -532,7 +533,7 @@ async fn a_person_with_the_same_id_at_another_server_gets_no_account_of_the_firs
     let caller = stage.caller(&key).await;
     let token = stage.tokens.hand_out(&caller, secs(0), HOME).await;
     assert_eq!(token.unwrap().access_token.expose(), "access-1");
-    // Nobody uses the stranger's tokens.
+    // The stranger's tokens are revoked instead of used.
     assert_eq!(stage.revocations().await.len(), 1);
 
     let relink = stage.link_for(&caller).await.unwrap();

@@ -121,7 +121,7 @@ async fn tokens_are_counted_for_each_key_and_network() {
     for (seconds, address) in [(0, HOME), (1, HOME), (598, elsewhere), (1, HOME)] {
         stage.clock.advance(secs(seconds));
         let caller = stage.caller(&key).await;
-        // The runtime also stores entries every second. This must not end the counting period.
+        // The runtime also stores entries every second. Storing them must not end the counting period.
         stage.audit.store(false).await.unwrap();
         let handed = stage.tokens.hand_out(&caller, secs(0), address).await;
         assert!(handed.is_ok());

@@ -70,8 +70,7 @@ fn nobody_has_had_an_answer_for_long() {
     outages.refreshed(&one(), NOW);
     assert!(!(1..100).any(|account| fails(account, later)));
     assert!(fails(1, later + SILENCE));
-    // Another replica has begun an outage, and has ended it after a definite response. This process counts anew from
-    // there.
+    // Another replica has begun an outage, and has ended it after a definite response. This process then counts anew.
     read(&outages, vec![outage()]);
     read(&outages, Vec::new());
     assert!(!(1..100).any(|account| fails(account, later + SILENCE)));

@@ -21,8 +21,8 @@ impl Stage {
     }
 }
 
-/// Links an account. Returns a replica that can refresh it, its key, and a replica that fails to refresh it with
-/// `error`.
+/// Links an account. Returns a replica that can refresh the account, a key of the account, and a replica that fails to
+/// refresh it with `error`.
 async fn fit_and_misfit(error: &str) -> (Stage, AccessKey, Stage) {
     let stage = Stage::new().await;
     stage.check_in("one").await;

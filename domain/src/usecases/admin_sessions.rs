@@ -40,7 +40,7 @@ impl AdminSessions {
         }
     }
 
-    /// Whether anybody can log in, because the key of an admin or an auditor is configured.
+    /// Whether the key of an admin or an auditor is configured. Without one, nobody can log in.
     pub fn is_open(&self) -> bool {
         self.operators.all().iter().any(|one| caller(one).is_some())
     }
@@ -48,7 +48,7 @@ impl AdminSessions {
     /// Begins a session. Returns the value of the session cookie.
     ///
     /// # Errors
-    /// As [`Keys::refuse_bearer`] for a key that is not an admin's or an auditor's, or when the store fails.
+    /// As [`Keys::refuse_bearer`], if the key is not an admin's or an auditor's. Also when the store fails.
     pub async fn log_in(&self, key: &AccessKey, address: IpAddr) -> Result<BrowserToken, Refusal> {
         let operator = self.operators.find(key);
         let recognised = operator.and_then(|one| Some((caller(&one)?, one)));
@@ -74,7 +74,7 @@ impl AdminSessions {
         Ok(token)
     }
 
-    /// Returns the operator of a session, if it has not ended and the operator still has the same key.
+    /// Returns the operator of a session, if the session has not ended and the operator still has the same key.
     ///
     /// # Errors
     /// When the store fails.
@@ -167,7 +167,7 @@ impl LoggedInOperator {
         &self.caller
     }
 
-    /// The operator's name in the configuration.
+    /// Returns the operator's name in the configuration.
     pub fn name(&self) -> &str {
         self.operator.name.as_str()
     }

@@ -76,7 +76,7 @@ pub(super) fn require_auditor(
         Caller::Admin(_) | Caller::Auditor(_) => Ok(()),
         Caller::Nobody => Err(KEY_NEEDED),
         Caller::Enroller(_) => Err(refused),
-        // A key without an account gets the same refusal as everywhere else.
+        // `account_of` refuses a key without an account as in every other operation.
         Caller::Key(key) => account_of(key, now).and(Err(refused)),
     }
 }

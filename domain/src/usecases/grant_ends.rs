@@ -52,8 +52,8 @@ impl GrantEnds {
     }
 
     /// Marks up to `limit` accounts without a refresh token as `relink_required` once their access token has expired,
-    /// even if no caller requests the token, and as active again if the clock was ahead ([`StoredTokens::expire`]).
-    /// Returns whether there may be more.
+    /// even if no caller requests the token. Marks an account as active again if a clock that was ahead had let its
+    /// token expire ([`StoredTokens::expire`]). Returns whether there may be more.
     ///
     /// # Errors
     /// When the store fails.

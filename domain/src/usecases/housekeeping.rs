@@ -51,8 +51,8 @@ impl Housekeeping {
         }
     }
 
-    /// Makes work due if the time for which it waits is too far ahead, because a clock was ahead when that time was
-    /// stored ([`ClockStepStore::undo_clock_steps`]).
+    /// Makes work due whose stored due time is too far ahead, because a clock was ahead when the time was stored
+    /// ([`ClockStepStore::undo_clock_steps`]).
     ///
     /// # Errors
     /// When the store fails.
@@ -121,10 +121,10 @@ impl Housekeeping {
     }
 }
 
-/// Entries at the end of the audit log in which the latest stored time is looked for.
+/// Maximum number of entries that [`last_written`] reads from the end of the audit log.
 const LATEST_ENTRIES: i64 = 100;
 
-/// Returns the latest time that any process has stored lately.
+/// Returns the latest time among the replicas' reports and the last audit entries.
 pub(super) async fn latest_stored(
     replicas: &dyn ReplicaStore,
     audit: &dyn AuditStore,

@@ -10,12 +10,12 @@ use crate::vault::Vault;
 const BATCH: u64 = 500;
 
 /// Adds a MAC to every key that has none, once in the lifetime of a store. Then marks the sealed hash key: from then
-/// on, the service rejects keys without a MAC, and nobody can remove the mark without the secret key. This can be
+/// on, the service rejects keys without a MAC, and nobody can remove the mark without the secret key. The call can be
 /// interrupted and repeated at any time, also by several processes at once. Returns how many keys got a MAC.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails. MACs that were added
-/// before stay.
+/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, [`UnlockError::NoHashKey`] when the store has none,
+/// [`UnlockError::Store`] when the store fails. MACs that were added before stay.
 pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, UnlockError> {
     let mut added = 0;
     loop {
@@ -48,7 +48,7 @@ pub async fn add_key_macs(store: &dyn TokenStore, vault: &Vault) -> Result<u64, 
 /// keys are trusted without a MAC.
 ///
 /// # Errors
-/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, or when the store fails.
+/// [`UnlockError::WrongKey`] when the hash key cannot be decrypted, [`UnlockError::Store`] when the store fails.
 pub async fn give_up_key_macs(
     store: &dyn TokenStore,
     cipher: Arc<dyn Cipher>,

@@ -36,11 +36,11 @@ pub struct ServiceState {
 
 /// The state of a provider.
 pub struct ProviderState {
-    /// Its name.
+    /// The provider's name in the configuration.
     pub name: ProviderName,
     /// The name that pages show to people.
     pub display_name: String,
-    /// Its outage, if it has one.
+    /// The provider's outage, if it has one.
     pub outage: Option<Outage>,
 }
 

@@ -16,7 +16,7 @@ pub enum Refusal {
     /// The request has no key, and link codes need the enrolment key.
     #[error("this service gives link codes only to programs that send its enrolment key")]
     EnrollKeyRequired,
-    /// The request comes from this address, if it is known, from which no new accounts may be linked.
+    /// No new accounts may be linked from the address of the request. `None` if the address is unknown.
     #[error("this service gives link codes only to certain networks, and {}", describe_origin(*.0))]
     EnrollNetwork(Option<IpAddr>),
     /// The JWT of a workload violates a rule.

@@ -10,12 +10,12 @@ use crate::ports::{Clock, StoreError, TokenStore};
 
 /// Accounts read at a time.
 const BATCH: u64 = 100;
-/// After a restore, many refreshes are overdue. They are spread over this long.
+/// The period over which the refreshes that are overdue after a restore are spread.
 const SPREAD_OVER: Duration = Duration::from_secs(600);
 
 /// Marks every grant whose refresh token may be outdated. The access token is served until it expires. The refresh
 /// token is tried when the access token has expired, or at the next scheduled refresh. Until a refresh succeeds, the
-/// account's error says that the refresh token may be outdated. Returns how many grants were marked. This can be
+/// account's error says that the refresh token may be outdated. Returns how many grants were marked. The call can be
 /// interrupted and repeated.
 ///
 /// # Errors

@@ -184,8 +184,9 @@ impl AuditLog {
     }
 
     /// Deletes up to `limit` entries that are older than the retention, or that a wrong clock has dated far ahead.
-    /// Returns how many. Deletes nothing while a quarter of the last entries are dated far ahead: then the clock itself
-    /// may be behind, as on a machine without a clock of its own before it has asked a time server.
+    /// Returns how many. Deletes nothing while a quarter of the last entries are dated far ahead, because then the
+    /// clock itself may be behind. For example, a machine without a battery-backed clock starts in the past, until it
+    /// has synchronized.
     ///
     /// # Errors
     /// When the store fails, or when somebody other than this service has changed the entries or the signed ends of the

@@ -66,7 +66,7 @@ impl PendingCount {
 #[derive(Default)]
 pub(super) struct Pending {
     entries: Vec<PendingEntry>,
-    /// The current minute of the uptime, and its number of events that anybody can cause.
+    /// The current minute of the uptime, and how many events that anybody can cause were recorded or counted in it.
     of_strangers: (u64, u32),
     counts: HashMap<PendingCount, u64>,
     period: Option<Period>,

@@ -100,8 +100,8 @@ impl Walk {
         }
     }
 
-    /// Moves to the signed start of the log. A purge has deleted the entries before it. Only the last deleted entry can
-    /// still be compared with the exported head, because the signed start contains its hash.
+    /// Moves to the signed start of the log, because a purge has deleted the entries before the start. Only the last
+    /// deleted entry can still be compared with the exported head, because the signed start contains its hash.
     fn begin_at(&mut self, start: AuditPosition) {
         if start.number > self.position.number {
             self.position = start;
@@ -112,7 +112,7 @@ impl Walk {
                 .is_some_and(|exported| exported.number < start.number);
     }
 
-    /// Checks the next entries. Returns whether the log ends here.
+    /// Checks the next entries. Returns `true` for an empty page at the signed end of the log.
     fn check(
         &mut self,
         chain: &AuditChain,

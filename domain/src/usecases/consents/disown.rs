@@ -12,7 +12,7 @@ use crate::usecases::refusal::UNKNOWN_CODE;
 pub enum Disowned {
     /// The account, because this link had created it. Its tokens are revoked.
     Account,
-    /// The key of this link. Other programs keep the account.
+    /// The key of this link, and the keys that it has created. The account stays.
     Key,
 }
 

@@ -111,8 +111,8 @@ impl Keys {
     }
 
     /// Deletes a key of an account, possibly the caller's own. Also deletes the keys that this key has created, if
-    /// `with` says so or if the person may still disown the link of the key: otherwise the created keys would survive a
-    /// later "This was not me". When this returns, no replica serves a token for a deleted key.
+    /// `with` says so. While the person can still disown the key's link, always deletes them, because otherwise they
+    /// would survive a later "This was not me". When this returns, no replica serves a token for a deleted key.
     ///
     /// # Errors
     /// As [`Keys::list`]. Also if the account has no such key.

@@ -11,8 +11,8 @@ use crate::usecases::Refusal;
 pub(super) const WRONG_NETWORK: &str = "this access key may not be used from this network";
 
 impl Keys {
-    /// After a burst of [`Keys::UNKNOWN_AT_ONCE`], each network may send one unknown bearer per interval and gets a
-    /// 401. Further unknown bearers get a 429.
+    /// How often a network gets a 401 for an unknown bearer, after a burst of [`Keys::UNKNOWN_AT_ONCE`]. Further
+    /// unknown bearers get a 429.
     pub const UNKNOWN_EVERY: Duration = Duration::from_secs(2);
     /// The size of the burst: how many unknown bearers in a row get a 401.
     pub const UNKNOWN_AT_ONCE: u32 = 30;

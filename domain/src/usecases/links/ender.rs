@@ -136,7 +136,7 @@ impl LinkEnder {
                 return Ok(());
             }
             for link in open {
-                // A revocation that names its owner is not stored while the owner has an account.
+                // A revocation that names the owner of the tokens is not stored while the owner has an account.
                 let unowned = link.held().filter(|_| by.is_none());
                 let link = unowned.map_or_else(|| link.clone(), |grant| holding(&link, grant));
                 let ending = Ending::Denied(None);

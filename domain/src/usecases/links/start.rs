@@ -126,7 +126,8 @@ impl Links {
                     .and_then(|address| self.limited_network(address));
                 (Self::MOST_OPEN_FOR_STRANGERS, network)
             }
-            // A thief with a key of the account must not fill the room for links.
+            // Relinks are limited for each account, because a thief with one of the account's keys could use up all
+            // open links.
             (_, NewLinkKey::Relink { account, .. }) => {
                 (Self::MOST_OPEN, Some(self.vault.hash_relinked(*account)))
             }

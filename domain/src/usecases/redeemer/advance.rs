@@ -141,7 +141,7 @@ impl Redeemer {
             is_stored: false,
         });
         let before = held.and_then(|held| held.extra.as_ref());
-        // New tokens are kept even if old extra members cannot be decrypted.
+        // New tokens are kept even if the old additional response parameters cannot be decrypted.
         let before = vault.open_some(before, &link.code).ok().flatten();
         let before = before.and_then(|text| Extra::from_text(&text));
         let extra = before.unwrap_or_default().after(grant.extra.clone());

@@ -52,7 +52,7 @@ pub enum RedeemResult {
     Tokens(Box<SealedGrant>, PollSchedule),
     /// Tokens and their owner.
     Identified(Box<NewGrant>),
-    /// The owner of the tokens, which the link holds until the program sends the return code.
+    /// The owner of the tokens. The link holds the tokens until the program sends the return code.
     Held(Owner),
     /// Tokens that must not be used. They are revoked, and the link ends.
     Unusable(Box<SealedGrant>, Ending),

@@ -23,9 +23,9 @@ impl Redeemer {
         is_refused && end <= self.clock.now()
     }
 
-    /// Sends the refresh token of a leased link whose owner is not identified yet. Returns `None` if the refresh token
-    /// must not be sent now. Changes nothing that is stored. If the response is lost, a later attempt sends the same
-    /// refresh token again.
+    /// Sends the refresh token of a leased link, before the owner of its tokens is identified. Returns `None` if the
+    /// refresh token must not be sent now. Changes nothing that is stored. If the response is lost, a later attempt
+    /// sends the same refresh token again.
     pub(super) async fn refresh(
         &self,
         provider: &dyn OAuthProvider,

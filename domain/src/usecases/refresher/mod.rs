@@ -94,7 +94,7 @@ impl Refresher {
         }
     }
 
-    /// The clock with which the runtime measures timeouts of refreshes.
+    /// Returns the clock with which the runtime measures timeouts of refreshes.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
@@ -150,8 +150,8 @@ impl Refresher {
         Ok(claimed)
     }
 
-    /// Returns how long [`Refresher::claim_due`] has nothing to claim at providers that are not in `busy`; `None` if no
-    /// refresh is scheduled.
+    /// Returns how long until [`Refresher::claim_due`] can claim a refresh at a provider that is not in `busy`; `None`
+    /// if no refresh is scheduled.
     ///
     /// # Errors
     /// When the store fails.

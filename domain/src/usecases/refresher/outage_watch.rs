@@ -248,7 +248,7 @@ pub(super) fn log_if_not_stored(provider: &ProviderName, noted: Result<(), Store
     }
 }
 
-/// The error to show on accounts that wait for the outage to end. It quotes the provider only if the client is
+/// Returns the error to show on accounts that wait for the outage to end. Quotes the provider only if the client is
 /// misconfigured, because that concerns all accounts.
 fn error_while_waiting(cause: &ProviderError) -> Fault {
     if let ProviderError::Misconfigured { .. } = cause {

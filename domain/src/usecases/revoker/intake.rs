@@ -60,9 +60,9 @@ impl Revoker {
         }
     }
 
-    /// Returns a revocation of a link's tokens. Their owner is known only if the link waits for a return code. The tokens
-    /// of a relink wait for as long as a lease, because its account may be about to be deleted: while the account exists,
-    /// their revocation would be cancelled.
+    /// Returns a revocation of a link's tokens. The owner of the tokens is known only if the link waits for a return
+    /// code. The revocation of a relink starts only after the duration of a lease, because the account may be about to
+    /// be deleted: while the account exists, the revocation would be cancelled.
     pub(crate) fn of_link(&self, link: &Link, grant: &SealedGrant) -> NewRevocation {
         let (code, reference) = (&link.code, self.new_reference());
         let created_at = self.clock.now();

@@ -65,7 +65,7 @@ impl Revoker {
         }
     }
 
-    /// The clock with which the runtime measures timeouts of revocations.
+    /// Returns the clock with which the runtime measures timeouts of revocations.
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
     }

@@ -83,7 +83,7 @@ async fn a_session_ends_after_a_pause_or_eight_hours() {
     assert!(name(&stage, &token).await.is_some());
     stage.clock.advance(AdminSession::LONGEST_PAUSE);
     assert_eq!(name(&stage, &token).await, None);
-    // Setting the clock back does not reactivate it.
+    // Setting the clock back does not reactivate the session.
     stage
         .clock
         .set(stage.clock.now() - AdminSession::LONGEST_PAUSE);
@@ -106,17 +106,17 @@ async fn a_session_ends_with_its_key() {
         log_in(&stage, ADMIN).await.unwrap(),
         log_in(&stage, AUDITOR).await.unwrap(),
     );
-    // The name stays, but the key changes.
+    // Alice's name stays, but her key changes.
     let renewed = key("alice", OperatorRole::Admin, "another-key-of-the-test");
     let [_, auditor, enroller] = operators();
     let keys = [renewed, auditor, enroller.clone()];
     stage.operators.replace(&keys).unwrap();
     assert_eq!(name(&stage, &alice).await, None);
     assert_eq!(name(&stage, &carol).await.as_deref(), Some("carol"));
-    // Restoring the key does not reactivate it either.
+    // Restoring the key does not reactivate the session either.
     stage.operators.replace(&operators()).unwrap();
     assert_eq!(name(&stage, &alice).await, None);
-    // The operator's role is read again.
+    // A session has the operator's current role, not the role at login.
     let promoted = key("carol", OperatorRole::Admin, AUDITOR);
     stage.operators.replace(&[promoted, enroller]).unwrap();
     let who = stage.admin_sessions.resume(&carol).await.unwrap().unwrap();
@@ -129,7 +129,7 @@ async fn a_row_that_somebody_else_has_written_is_no_session() {
     let alice = log_in(&stage, ADMIN).await.unwrap();
     let stored = stage.ports.vault.hash_session(&alice);
     let stored = stage.store.session(&stored).await.unwrap().unwrap();
-    // A session whose maker knows the cookie, and one with a later start.
+    // Somebody who can write to the database adds a session for a known cookie, and one with a later start.
     let known = stage.consents.new_browser();
     let forged = AdminSession {
         token: stage.ports.vault.hash_session(&known),
@@ -164,7 +164,7 @@ async fn wrong_keys_are_limited_and_the_right_one_is_not() {
             .confirm(&who, &AccessKey::new(key), HOME)
     };
     assert!(confirm(ADMIN).is_ok());
-    // Another operator's key is a wrong one here.
+    // Confirming with another operator's key counts as a wrong key.
     let refused = confirm(AUDITOR);
     assert!(matches!(refused, Err(Refusal::TooManyUnknownKeys(_))));
 }

@@ -38,7 +38,7 @@ async fn another_person_is_no_owner_of_an_account_that_was_marked_as_anonymous()
 #[tokio::test]
 async fn a_key_reads_no_token_of_a_person_who_took_the_number_of_its_account() {
     let (stage, alice, eve, key) = alice_and_eve().await;
-    // The rows change after the key was read and before the tokens are.
+    // The rows change after the key was read, but before the tokens are read.
     let caller = stage.caller(&key).await;
     stage.store.swap_people(alice, eve);
     for min_ttl in [0, 3000, 100_000] {

@@ -8,7 +8,7 @@ use crate::ports::{KeyStore, SealStore};
 use crate::usecases::add_key_macs;
 use crate::vault::Vault;
 
-/// Consents to a link with tokens that leave the refresh token of an existing account in its place.
+/// Consents to a link. The tokens include no refresh token, so an existing account keeps its refresh token.
 pub(super) async fn consent(stage: &Stage, code: &str, whose: Identity) {
     stage.provider.answer_identify(Ok(whose));
     stage.confirm(code).await.unwrap();
@@ -24,7 +24,7 @@ pub(super) async fn fault(stage: &Stage, code: &str) -> FaultCode {
     }
 }
 
-/// Alice's account, and Eve's with an owner's key.
+/// Links an account of Alice and one of Eve. Returns both accounts and the owner key of Eve's account.
 pub(super) async fn alice_and_eve() -> (Stage, AccountId, AccountId, AccessKey) {
     let stage = Stage::new().await;
     stage.linked().await;
@@ -49,7 +49,7 @@ async fn is_refused(stage: &Stage, key: &AccessKey) -> bool {
             .keys
             .authenticate_for_token(Some(key), address(9))
             .await,
-        // What the first one read may be remembered.
+        // The repeated call may use the entry that the first one has cached.
         stage
             .keys
             .authenticate_for_token(Some(key), address(9))
@@ -75,7 +75,7 @@ async fn a_pending_key_that_was_pointed_at_an_account_is_refused() {
     let (stage, alice, ..) = alice_and_eve().await;
     let (code, key) = stage.started().await;
     let link = stage.stored_link(&code).await;
-    // Its link says that it is complete.
+    // Somebody changes the row of the link so that the link seems complete, but leaves the key's row unchanged.
     let at = stage.clock_now();
     let state = LinkState::Linked { account: alice, at };
     stage.store.replace_link(Link {
@@ -117,7 +117,7 @@ async fn a_link_that_was_given_to_another_key_fails_and_opens_nothing() {
     consent(&stage, &code, ScriptedProvider::person("bob")).await;
     assert_eq!(fault(&stage, &code).await, FaultCode::KeyAltered);
     assert_eq!(stage.store.accounts(None, 10).await.unwrap().len(), 2);
-    // His tokens are revoked, as for any failed link.
+    // Bob's tokens are revoked, as for any failed link.
     assert_eq!(stage.revocations().await.len(), 1);
     assert!(!is_refused(&stage, &eves).await);
     let bobs = stage.ports.vault.hash_access_key(&bobs);
@@ -137,7 +137,7 @@ async fn keys_from_before_there_were_macs_get_theirs_once() {
     let id = id_of(&stage, &key).await;
     let (_, pending) = stage.started().await;
     let (store, vault) = (stage.store.as_ref(), &stage.ports.vault);
-    // As an earlier version has stored it.
+    // Restores the state that an earlier version leaves: an unmarked hash key, and keys without MACs.
     let marked = store.hash_key().await.unwrap().unwrap();
     let unmarked = vault.unmark_rows_authenticated(&marked).unwrap().unwrap();
     assert!(store.replace_hash_key(&marked, &unmarked).await.unwrap());
@@ -146,12 +146,11 @@ async fn keys_from_before_there_were_macs_get_theirs_once() {
         assert!(is_refused(&stage, key).await);
     }
     assert_eq!(add_key_macs(store, vault).await.unwrap(), 3);
-    // Longer than a rejected key is cached.
     stage.clock.advance(secs(1));
     for key in [&key, &pending] {
         assert!(!is_refused(&stage, key).await);
     }
-    // From now on no other key gets one: neither a key whose MAC was deleted nor one that somebody changed.
+    // From now on, no key gets a MAC: neither a key whose MAC was deleted nor one that somebody has changed.
     store.forget_macs();
     store.point_key_to(id, alice);
     assert_eq!(add_key_macs(store, vault).await.unwrap(), 0);

@@ -40,7 +40,7 @@ async fn a_token_that_will_not_last_comes_with_a_warning_and_an_expired_one_not_
         let caller = stage.caller(&key).await;
         stage.tokens.hand_out(&caller, secs(min_ttl), HOME).await
     };
-    // The hour counts from when the request was sent, and no time has passed since.
+    // The lifetime of an hour begins when the token request was sent, and no time has passed since.
     assert_eq!(token(0).await.unwrap().expires_in, Some(secs(3600)));
     assert!(token(3600).await.unwrap().warning.is_none());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The services over the fakes, on a clock that stands still; and tests that concern several of them.
+//! The services over the fakes, on a clock that stands still; and tests that concern several services.
 #![allow(clippy::unwrap_used)]
 
 mod admin_sessions;
@@ -89,7 +89,8 @@ impl Stage {
         self.store.check_in(&report, now).await.unwrap();
     }
 
-    /// Creates another replica with a secret key that this one lacks; it also has this one's.
+    /// Creates another replica that seals with a newer secret key, which this replica lacks. The new replica also has
+    /// the key of this replica.
     pub(super) async fn replica_with_a_newer_key(&self) -> Self {
         let mut newer = self.another_replica().await;
         let cipher = Arc::new(FakeCipher::new(2).also_opening(&[1]));
@@ -196,7 +197,7 @@ impl Stage {
         matches!(self.status(code, key).await, LinkStatus::Linked(_))
     }
 
-    /// Makes the provider grant this access token when it is asked next.
+    /// Makes the provider grant this access token at the next redemption, without a refresh token.
     pub(super) fn grants(&self, access_token: &str) {
         let grant = ScriptedProvider::grant(access_token, None);
         self.provider.answer_redeem(Ok(grant));
@@ -227,13 +228,13 @@ impl Stage {
         claimed
     }
 
-    /// Returns the status of all revocations.
+    /// Returns all revocations.
     pub(super) async fn revocations(&self) -> Vec<Revocation> {
         let listed = self.revoker.list(&Caller::ADMIN, None, 100);
         listed.await.unwrap().items
     }
 
-    /// A link that Alice has completed, and its key.
+    /// Completes a link of Alice. Returns the link's code and key.
     pub(super) async fn linked(&self) -> (String, AccessKey) {
         let (code, key) = self.started().await;
         self.confirm(&code).await.unwrap();
@@ -244,7 +245,7 @@ impl Stage {
     }
 }
 
-/// The admin, and the holder of the enrolment key.
+/// Returns the keys of an admin and, if given, of the enrolment role.
 fn operators(enroll_key: Option<&str>) -> Vec<OperatorKey> {
     let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
     let admin = key(OperatorRole::Admin, ADMIN);

@@ -38,13 +38,13 @@ async fn each_key_has_its_role_and_all_can_be_replaced() {
         caller(&stage, "dave").await,
         Ok(Caller::Enroller(_))
     ));
-    // Now there is a key with the enrolment role.
+    // Now there is an enrolment key, so a caller without a key gets no link code.
     let refused = stage.link_for(&Caller::Nobody).await.err();
     assert!(matches!(refused, Some(Refusal::EnrollKeyRequired)));
     let replaced = AccessKey::new(ADMIN);
     let refused = stage.keys.authenticate(Some(&replaced), address(9)).await;
     assert!(matches!(refused, Err(Refusal::Unauthorized(_))));
-    // Without an enrolment key, everybody could link accounts.
+    // Removing the last enrolment key is refused, because then everybody could link accounts.
     for without in [&all[1..3], &[]] {
         stage.operators.replace(without).unwrap_err();
         assert!(matches!(

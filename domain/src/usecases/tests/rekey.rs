@@ -11,7 +11,7 @@ async fn vault(stage: &Stage, cipher: FakeCipher) -> Result<Vault, UnlockError> 
     unlock(stage.store.as_ref(), Arc::new(cipher), &seeded_entropy(3)).await
 }
 
-/// A store with something sealed in every table.
+/// Returns a service whose store has a sealed value in every table.
 async fn full_stage() -> Stage {
     let stage = Stage::new().await;
     stage.linked().await;
@@ -63,7 +63,7 @@ async fn a_key_that_is_still_needed_is_missed() {
     let both = vault(&stage, FakeCipher::new(2).also_opening(&[1]))
         .await
         .unwrap();
-    // Killed after the hash key: the rest still needs the old key.
+    // Re-encrypts only the hash key, as if `rekey` had been killed after it. The other values still need the old key.
     let owners = crate::ports::OwnerKind::Service;
     let row = store.rows_sealed_otherwise(owners, both.current_seal_id(), 0, 1);
     let row = row.await.unwrap().remove(0).unwrap();
@@ -74,7 +74,7 @@ async fn a_key_that_is_still_needed_is_missed() {
     let new = vault(&stage, FakeCipher::new(2)).await.unwrap();
     let refused = require_all_keys(store, &new).await;
     assert!(matches!(refused, Err(UnlockError::MissingKeys(keys)) if keys.len() == 1));
-    // Nothing is lost, and the next run finishes it.
+    // Without the old key, `rekey` changes nothing. With both keys, it re-encrypts the rest.
     let moved = rekey(store, &new).await.unwrap();
     assert_eq!((moved.resealed, moved.unreadable.len()), (0, 3));
     assert_eq!(moved.left.len(), 1);
@@ -128,11 +128,11 @@ async fn damage(stage: &Stage, owners: OwnerKind, vault: &Vault, header: SealId)
 async fn a_damaged_header_is_no_missing_key() {
     let stage = full_stage().await;
     let store = stage.store.as_ref();
-    // Finds the rows of key 1.
+    // In this vault, key 2 is the current key, so `damage` finds the rows that key 1 has sealed.
     let new = FakeCipher::new(2).also_opening(&[1]);
     let new = Vault::unlock(Arc::new(new), &store.hash_key().await.unwrap().unwrap()).unwrap();
     let vault = vault(&stage, FakeCipher::new(1)).await.unwrap();
-    // A version that does not exist, and a key that does not.
+    // One header now names an unknown version, the other one an unknown key.
     let version = damage(&stage, OwnerKind::Account, &new, SealId([0xff; 5])).await;
     let key = damage(&stage, OwnerKind::Link, &new, SealId([1, 0, 0, 0, 3])).await;
     let expected = vec![(OwnerKind::Account, version), (OwnerKind::Link, key)];

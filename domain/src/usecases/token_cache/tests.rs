@@ -1,4 +1,4 @@
-//! What is served from memory, and when it no longer is.
+//! Which keys and tokens the cache serves, and until when.
 
 use std::sync::Mutex;
 
@@ -16,7 +16,7 @@ const fn millis(millis: u64) -> Duration {
 }
 
 impl Stage {
-    /// What `GET /v1/token` hands out.
+    /// Returns the access token that `GET /v1/token` hands out.
     async fn served(&self, key: &AccessKey) -> Result<String, Refusal> {
         let caller = self.keys.authenticate_for_token(Some(key), HOME).await?;
         let handed = self.tokens.hand_out(&caller, secs(0), HOME).await?;
@@ -71,11 +71,11 @@ async fn one_question_confirms_all_that_are_in_use() {
         stage.clock.advance(millis(500));
         stage.tokens.revalidate_cache().await;
     }
-    // Each was read once, and then all were confirmed each time.
+    // Each of the four keys was read once. Each of the 20 rounds confirmed all entries with one read.
     assert_eq!(stage.store.reads(), 4 + 20);
     stage.served(&unused.access_key).await.unwrap();
     assert_eq!(stage.store.reads(), 4 + 20 + 1);
-    // Nobody asks any more.
+    // Nobody requests a token any more, so `revalidate_cache` reads nothing.
     stage.clock.advance(secs(2));
     stage.tokens.revalidate_cache().await;
     stage.tokens.revalidate_cache().await;
@@ -133,7 +133,7 @@ async fn what_another_replica_deletes_is_served_for_half_a_second_at_most() {
         .await;
     deleted.unwrap();
     stage.clock.advance(millis(500));
-    // The bound, and why a deletion waits.
+    // Another replica serves a deleted key for up to 500 ms, so the deletion is acknowledged only later.
     assert!(stage.served(&reader.access_key).await.is_ok());
     stage.tokens.revalidate_cache().await;
     assert!(is_unauthorized(&stage.served(&reader.access_key).await));
@@ -158,7 +158,7 @@ async fn what_this_process_changes_is_seen_at_once() {
     stage.confirm(link.code.digits()).await.unwrap();
     let again = ScriptedProvider::grant("access-3", Some("refresh-3"));
     stage.provider.answer_redeem(Ok(again));
-    // The cache is kept from ageing out: what it holds is of this moment.
+    // Reads the token again, so that the cache entry is still fresh when the relink replaces the tokens.
     assert_eq!(stage.served(&key).await.unwrap(), "access-2");
     stage.poll_providers().await;
     assert_eq!(stage.served(&key).await.unwrap(), "access-3");
@@ -222,7 +222,7 @@ async fn nothing_is_remembered_when_it_is_off() {
     }
 }
 
-/// Notes until when it was asked to wait.
+/// Records the uptimes until which it was asked to wait.
 #[derive(Default)]
 struct Waited(Mutex<Vec<Duration>>);
 
@@ -248,7 +248,7 @@ async fn a_deletion_is_acknowledged_after_every_answer_has_aged_out() {
     let mut ends = Vec::new();
     for _ in 0..2 {
         stage.clock.advance(secs(1));
-        // The second time it is gone already, perhaps by somebody else's hand just now.
+        // The second call waits too, although the key is gone: somebody else may have deleted it just now.
         let _ = services
             .keys
             .delete(&owner, account, reader, Descendants::Kept, HOME)
@@ -264,7 +264,7 @@ async fn a_deletion_is_acknowledged_after_every_answer_has_aged_out() {
     assert!(ends.iter().all(|end| *end > SERVED_FOR));
 }
 
-/// An answer about the key of an account.
+/// Returns a key as the store reads it for the cache, and the account of the key.
 async fn an_answer() -> (Arc<OpenedKey>, AccountId) {
     let stage = Stage::new().await;
     let (_, key) = stage.linked().await;
@@ -311,7 +311,7 @@ async fn a_confirmation_speaks_of_what_it_has_asked_about() {
     let (mut memory, clock, key) = (Memory::default(), FixedClock::default(), numbered(1));
     memory.read(key, &opened, Duration::ZERO);
     let asked = memory.in_use(Duration::ZERO);
-    // It is changed and read again while the confirmation is under way.
+    // The account is changed and read again while the confirmation is in progress.
     let mut other = OpenedKey::clone(&opened);
     let grant = other.grant.take().unwrap();
     other.grant = Some(OpenedGrant {
@@ -341,7 +341,7 @@ async fn what_is_remembered_is_bounded() {
     (0..MANY).for_each(|key| memory.read(numbered(key), &opened, Duration::ZERO));
     let most = remembered(&mut memory);
     assert!(most <= 20_000 && most > 1000, "{most}");
-    // What nobody uses makes room.
+    // Unused entries are removed to make room for new ones.
     clock.advance(secs(2));
     (MANY..MANY + 100).for_each(|key| memory.read(numbered(key), &opened, clock.uptime()));
     assert_eq!(remembered(&mut memory), 100);

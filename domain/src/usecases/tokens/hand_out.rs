@@ -22,7 +22,7 @@ pub struct HandedToken {
     pub expires_at: Option<Timestamp>,
     /// The remaining lifetime, if it expires.
     pub expires_in: Option<Duration>,
-    /// Extra members of the provider's token response that belong to the token.
+    /// Additional parameters of the provider's token response that belong to the access token.
     pub extra: Extra,
     /// The account, with its scopes.
     pub account: Account,
@@ -87,7 +87,7 @@ impl Tokens {
     /// Returns the stored access token as it is, without refreshing it: for a `HEAD`.
     ///
     /// # Errors
-    /// As [`Tokens::hand_out`]; an expired token is [`Refusal::ProviderUnavailable`] until somebody refreshes it.
+    /// As [`Tokens::hand_out`]. [`Refusal::ProviderUnavailable`] for an expired token that a refresh could replace.
     pub async fn inspect(
         &self,
         caller: &Caller,

@@ -69,8 +69,8 @@ pub struct WebhookDispatcher {
     /// The last entry of the audit log that needs no more work, as far as this process knows: its event was delivered
     /// or dropped, or the receiver does not want it.
     seen: AuditNumber,
-    /// The last entry that was read, usually the entry `seen`. If the log has another entry under this number, it has
-    /// lost entries.
+    /// The last entry that was read, usually the entry `seen`. If the log has another entry under this number, entries
+    /// of the log were lost.
     last: Option<AuditPosition>,
     steps: ClockStepDetector,
 }
@@ -138,8 +138,8 @@ impl WebhookDispatcher {
         }
     }
 
-    /// Returns the next entries. `None` if the log ends before `seen` or has another entry under this number, because
-    /// it has lost entries or is a new log.
+    /// Returns the next entries. `None` if the log ends before `seen` or has another entry under the number `seen`,
+    /// because the log has lost entries or is a new log.
     async fn page(&mut self) -> Result<Option<Vec<AuditEntry>>, StoreError> {
         let before = AuditNumber(self.seen.0.saturating_sub(1));
         let all = AuditFilter::default();
@@ -167,8 +167,8 @@ impl WebhookDispatcher {
     }
 
     /// Continues at the stored position, because the log has lost entries: after a failover to a standby, for example.
-    /// If the log ends before that position, an operator has started a new log with new numbers. Then the receiver
-    /// moves to its beginning.
+    /// If the log ends before the stored position, an operator has started a new log with new numbers. Then the
+    /// receiver continues at the beginning of the new log.
     async fn start_again(&mut self, stored: &Receiver) -> Result<Duration, StoreError> {
         let (receiver, position) = (&self.to.receiver, stored.position);
         if position <= self.head().await? {

@@ -10,7 +10,7 @@ use crate::ports::{ProviderError, WebhookError};
 use crate::time::Timestamp;
 use crate::usecases::tests::*;
 
-/// Remembers what was sent, and answers as it is told; then accepts everything.
+/// Records the sent events. Returns the scripted errors first, then accepts every event.
 #[derive(Default)]
 struct ScriptedReceiver {
     sent: Mutex<Vec<WebhookEvent>>,
@@ -63,7 +63,7 @@ impl Scene {
         let stage = Stage::new().await;
         let receiver = Arc::new(ScriptedReceiver::default());
         let mut dispatcher = dispatcher(&stage, &receiver, kinds);
-        // A receiver is told about what happens after it is first seen.
+        // Adds the row of the receiver first, because a receiver gets only events that happen after it was added.
         while dispatcher.deliver_next().await.unwrap().is_zero() {}
         Self {
             stage,
@@ -83,7 +83,7 @@ impl Scene {
         self.stage.store.receiver(&name).await.unwrap().unwrap()
     }
 
-    /// Refreshes what is due, with this answer of the provider.
+    /// Completes all due refreshes with this response of the provider.
     async fn refresh(&self, answer: Result<(), &str>) {
         let provider = &self.stage.provider;
         match answer {
@@ -200,7 +200,7 @@ async fn of_two_replicas_one_delivers() {
     scene.deliver().await;
     other.deliver_next().await.unwrap();
     assert!(scene.receiver.kinds().is_empty(), "another replica has it");
-    // That replica is gone: its lease lapses.
+    // The replica that has claimed the receiver is gone, and its lease expires.
     scene.stage.clock.advance(secs(30));
     assert!(other.deliver_next().await.unwrap().is_zero());
     scene.deliver().await;
@@ -218,12 +218,12 @@ async fn what_happened_before_a_receiver_was_configured_is_not_told() {
     assert!(receiver.kinds().is_empty());
 }
 
-/// A dispatcher of a service that was started again.
+/// Returns the dispatcher of a restarted service.
 async fn restarted(scene: &Scene) -> WebhookDispatcher {
     dispatcher(&scene.stage, &scene.receiver, WebhookKind::ALL)
 }
 
-/// How often the audit log says that somebody else has changed the receiver.
+/// Returns how many audit entries say that somebody else has changed the receiver.
 async fn altered(scene: &Scene) -> usize {
     let kind = Some(AuditKind::ReceiverAltered);
     let filter = AuditFilter {
@@ -242,7 +242,7 @@ async fn a_receiver_whose_row_was_changed_skips_no_event() {
     scene.deliver().await;
     scene.refresh(Err("invalid_request")).await;
     scene.stage.audit.store(false).await.unwrap();
-    // Somebody who has no secret key moves it behind the last entry.
+    // Somebody without the secret key moves the receiver's position behind the last entry.
     let stored = scene.stored().await;
     let moved = stored.skipped(AuditNumber(99));
     assert!(scene.stage.store.save_receiver(&moved).await.unwrap());
@@ -250,7 +250,7 @@ async fn a_receiver_whose_row_was_changed_skips_no_event() {
     use WebhookKind::*;
     assert_eq!(scene.receiver.kinds(), [Linked, Degraded]);
     assert_eq!(altered(&scene).await, 1);
-    // After a restart nobody knows what was delivered: everything is sent again.
+    // After a restart, the service does not know what was delivered, so it sends everything again.
     let moved = scene.stored().await.skipped(AuditNumber(99));
     assert!(scene.stage.store.save_receiver(&moved).await.unwrap());
     scene.dispatcher = restarted(&scene).await;
@@ -276,12 +276,12 @@ async fn a_new_log_is_told_from_its_beginning() {
     let mut scene = Scene::with(WebhookKind::ALL).await;
     scene.stage.linked().await;
     scene.deliver().await;
-    // The service is stopped meanwhile.
+    // A new log begins while the service is stopped.
     scene.stage.store.begin_new_audit_log();
     scene.dispatcher = restarted(&scene).await;
     scene.refresh(Err("invalid_request")).await;
     scene.deliver().await;
-    // The service runs, so it sees the empty log.
+    // Another new log begins while the service runs, so the dispatcher sees the empty log.
     scene.stage.store.begin_new_audit_log();
     while scene.dispatcher.deliver_next().await.unwrap().is_zero() {}
     scene.refresh(Ok(())).await;

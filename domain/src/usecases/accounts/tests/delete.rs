@@ -111,7 +111,7 @@ async fn an_access_token_that_is_refused_after_the_refresh_token_was_revoked_is_
 #[tokio::test]
 async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
     for (refresh_token, expected) in [
-        // Providers that revoke only access tokens.
+        // The provider revokes only access tokens. The access token has expired, so the provider does not know it.
         (Revoked::Unsupported, RevocationStatus::Pending),
         (Revoked::Unknown, RevocationStatus::Revoked),
         (Revoked::Revoked, RevocationStatus::Revoked),
@@ -125,7 +125,8 @@ async fn an_access_token_that_has_expired_says_nothing_about_the_grant() {
     }
 }
 
-// Slack's auth.revoke ends the access token; without token rotation there is no other.
+// Slack's `auth.revoke` ends only the access token. Without token rotation, there is no refresh token, so the grant has
+// ended.
 #[tokio::test]
 async fn an_access_token_that_ends_alone_is_the_whole_grant_where_there_is_no_refresh_token() {
     let stage = Stage::new().await;

@@ -36,7 +36,7 @@ async fn an_exported_head_reveals_that_an_older_log_was_put_back() {
     ));
     stage.clock.advance(secs(400 * 24 * 3600));
     assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
-    // The head was deleted because it was old, which the signed start shows.
+    // Both heads were deleted because they were old. They lie before the signed start, so the check accepts them.
     for old in [exported, verified.head] {
         assert_eq!(verify(Some(old)).await.unwrap().entries, 0);
     }
@@ -62,7 +62,7 @@ async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entrie
     }
     set(89);
     assert_eq!(stage.audit.purge(100).await.unwrap(), 0);
-    // The first is too old, and the second too far ahead.
+    // Deletes the entry of day 0, which is too old, and the entry of day 500, which is too far ahead.
     set(91);
     assert_eq!(stage.audit.purge(100).await.unwrap(), 2);
     set(92);
@@ -72,7 +72,7 @@ async fn a_clock_that_was_wrong_neither_stops_retention_nor_deletes_young_entrie
     assert_eq!(verified.unwrap().entries, 1);
 }
 
-// A machine without a clock of its own starts in the past, until it has asked a time server.
+// A machine without a battery-backed clock starts in the past, until it has synchronized.
 #[tokio::test]
 async fn a_clock_that_is_behind_deletes_no_log() {
     let stage = Stage::new().await;

@@ -18,7 +18,7 @@ use crate::usecases::tests::{ADMIN, HOME, Stage, secs};
 use crate::usecases::{KeyRequest, LinkRequest, Refusal, Settings};
 
 impl Stage {
-    /// Returns all entries, once they are stored.
+    /// Stores the pending entries and counts, then returns all entries.
     async fn entries(&self) -> Vec<AuditEntry> {
         self.list(&AuditFilter::default()).await
     }
@@ -29,7 +29,7 @@ impl Stage {
         page.unwrap().items
     }
 
-    /// The details of the entries of a kind.
+    /// Returns the entries of a kind.
     async fn of_kind(&self, kind: AuditKind) -> Vec<AuditEntry> {
         let kind = Some(kind);
         self.list(&AuditFilter {
@@ -46,7 +46,7 @@ async fn a_link_leaves_its_trace() {
     let (_, key) = stage.linked().await;
     let entries = stage.entries().await;
     let kinds: Vec<_> = entries.iter().map(|entry| &*entry.content.kind).collect();
-    // An entry that is stored in the transaction of its event may come first.
+    // Does not compare the order, because an entry that is stored in the transaction of its event may come first.
     for kind in ["link.started", "link.confirmed", "link.linked"] {
         assert_eq!(
             kinds.iter().filter(|found| **found == kind).count(),
@@ -121,12 +121,12 @@ async fn tokens_are_counted_for_each_key_and_network() {
     for (seconds, address) in [(0, HOME), (1, HOME), (598, elsewhere), (1, HOME)] {
         stage.clock.advance(secs(seconds));
         let caller = stage.caller(&key).await;
-        // The runtime does so every second.
+        // The runtime also stores entries every second. Storing them must not end the counting period.
         stage.audit.store(false).await.unwrap();
         let handed = stage.tokens.hand_out(&caller, secs(0), address).await;
         assert!(handed.is_ok());
     }
-    // A caller without a token is not counted.
+    // A request that gets no token is not counted.
     let refused = stage.tokens.hand_out(&Caller::ADMIN, secs(0), HOME).await;
     assert!(refused.is_err());
     let handed = stage.of_kind(AuditKind::TokenHandedOut).await;
@@ -229,7 +229,7 @@ async fn keys_and_accounts_say_who_has_changed_them() {
     assert_eq!(stage.of_kind(AuditKind::RevocationEnded).await.len(), 1);
 }
 
-/// `cargo test --workspace --release --lib what_counting_costs -- --ignored --nocapture`
+/// Run with `cargo test --workspace --release --lib what_counting_costs -- --ignored --nocapture`.
 #[tokio::test]
 #[ignore = "a measurement"]
 async fn what_counting_costs() {

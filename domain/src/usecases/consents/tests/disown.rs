@@ -59,7 +59,8 @@ async fn of_an_account_that_was_there_before_only_the_key_goes() {
     assert!(stage.provider.revoked().is_empty());
 }
 
-/// The link has the key of a program that did not ask for it.
+/// An admin starts the relink, so it belongs to an existing key of the account. Disowning the relink must not delete
+/// this key.
 #[tokio::test]
 async fn a_relink_that_no_program_asked_for_ends_no_key() {
     let stage = Stage::new().await;

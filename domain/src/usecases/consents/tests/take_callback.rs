@@ -6,7 +6,8 @@ use crate::secret::CallbackQuery;
 use crate::usecases::Callback;
 use crate::usecases::tests::*;
 
-/// Starts a link whose person is at the provider of a redirect flow. Returns its code, its key and the state.
+/// Starts a link, and confirms it so that the person is at the provider of a redirect flow. Returns the code, the key
+/// and the state.
 async fn away(stage: &Stage) -> (String, AccessKey, String) {
     stage.provider.send_people_back();
     let (code, key) = stage.started().await;
@@ -73,7 +74,7 @@ async fn what_the_browser_brings_back_is_redeemed() {
     assert!(matches!(status, LinkStatus::Linked(_)));
 }
 
-/// A callback leads to its link as long as the link is stored, whatever its state.
+/// A repeated callback returns the code of its link as long as the link is stored, in every state of the link.
 #[tokio::test]
 async fn the_same_callback_again_leads_to_the_same_link() {
     let stage = Stage::new().await;
@@ -91,7 +92,7 @@ async fn the_same_callback_again_leads_to_the_same_link() {
     for link in claimed {
         stage.redeem_to_end(link).await;
     }
-    // The tokens are stored, their owner is not known yet.
+    // The tokens are stored, but their owner is not known yet.
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
     stage.poll_providers().await;
     assert_eq!(stage.back("one", &state).await.unwrap().digits(), code);
@@ -245,7 +246,7 @@ async fn the_state_of_a_device_flow_brings_nothing_back() {
     assert!(stage.provider.callbacks().is_empty());
 }
 
-// A code whose response was lost is used up: RFC 6749 section 4.1.2.
+// If the response to the redemption was lost, the authorization code is used up (RFC 6749 section 4.1.2).
 #[tokio::test]
 async fn a_no_after_a_lost_answer_says_to_link_again() {
     let lost = ProviderError::unavailable("time-out");
@@ -269,7 +270,7 @@ async fn a_no_after_a_lost_answer_says_to_link_again() {
     }
 }
 
-// Keycloak's codes live for a minute (RFC 6749 section 4.1.2).
+// Authorization codes are short-lived (RFC 6749 section 4.1.2). Keycloak's expire after a minute.
 #[tokio::test]
 async fn a_code_is_redeemed_again_before_it_expires() {
     let stage = Stage::new().await;

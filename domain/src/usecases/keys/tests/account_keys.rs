@@ -129,7 +129,7 @@ async fn keys_are_deleted_a_month_after_they_have_expired() {
     stage.audit.store(true).await.unwrap();
     let purged = async || stage.housekeeping.purge_keys(100).await.unwrap();
     let now = stage.clock_now();
-    // A clock that is a year ahead, and then right again.
+    // While the clock is a year ahead, no key is deleted. Then the clock is set right.
     stage.clock.set(now + secs(365 * DAY));
     assert_eq!(purged().await, 0);
     stage.clock.set(now);

@@ -93,7 +93,7 @@ async fn a_key_is_used_so_often_in_a_minute() {
     }
 }
 
-/// Compares the rights of a key.
+/// Returns the limits and the expiry of a key.
 fn may(key: &KeyRecord) -> (KeyLimits, Option<Timestamp>) {
     (key.limits.clone(), key.expires_at)
 }

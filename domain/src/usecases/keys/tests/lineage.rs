@@ -64,7 +64,7 @@ async fn what_a_leaked_key_has_made_goes_with_it_if_asked_to() {
             panic!("no key");
         };
         stage.clock.advance(crate::link::Link::KEPT_AFTER_END);
-        // An open relink of the leaked key is deleted in any case.
+        // The open relink that the leaked key has started is deleted with the key, for both values of `with`.
         let relink = stage.link_for(&stage.caller(&leaked).await).await.unwrap();
         let owner = stage.caller(&own).await;
         let deleted = stage.keys.delete(&owner, account, key.id, with, HOME).await;
@@ -114,10 +114,10 @@ async fn a_link_can_give_a_reader_and_a_key_that_expires() {
     }
     stage.clock.advance(secs(3600));
     assert!(!works(&stage, &key).await);
-    // That time is over now.
+    // The requested expiry of the key is in the past by now.
     let late = stage.links.start(&Caller::Nobody, request.clone()).await;
     assert!(matches!(late.err(), Some(Refusal::Unprocessable(_))));
-    // A relink has no new key.
+    // A relink creates no key, so its request must not have an expiry or a role.
     let (_, owner) = stage.linked().await;
     let again = stage
         .links

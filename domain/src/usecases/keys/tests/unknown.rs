@@ -2,7 +2,7 @@
 
 use crate::usecases::tests::*;
 
-/// The response to a bearer from this address.
+/// Returns the response to a bearer from this address.
 async fn show(stage: &Stage, key: &AccessKey, from: u8) -> Result<(), Refusal> {
     let recognised = stage
         .keys

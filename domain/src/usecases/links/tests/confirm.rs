@@ -47,7 +47,7 @@ impl Stage {
         self.poll_providers().await;
     }
 
-    /// What the page shows.
+    /// Returns the return code as the page shows it.
     async fn return_code(&self, code: &str) -> String {
         let view = self.consents.confirmed_by(code, &self.browser).await;
         view.unwrap().unwrap().return_code.unwrap().grouped()
@@ -130,7 +130,7 @@ async fn of_two_right_codes_at_once_both_succeed() {
     }
 }
 
-/// Some providers end the older grant of a person at a new consent.
+/// Some providers end a person's older grant at a new consent, so the older tokens must not replace the newer ones.
 #[tokio::test]
 async fn an_older_consent_that_is_confirmed_last_replaces_no_tokens() {
     let stage = Stage::new().await;
@@ -168,7 +168,7 @@ async fn nobody_else_can_try_or_read_it() {
     let elsewhere = stage.consents.new_browser();
     let view = stage.consents.confirmed_by(&code, &elsewhere).await;
     assert!(view.unwrap().is_none());
-    // None of these counted as an attempt.
+    // None of these attempts was counted, so one wrong code leaves two of three attempts.
     assert_eq!(stage.tries_left(&code, &key.unwrap(), "wrong").await, 2);
 }
 
@@ -202,7 +202,7 @@ async fn wrong_codes_at_the_same_time_are_all_counted() {
     stage.assert_not_confirmed(&code, &key).await;
 }
 
-/// Runs them one after the other, because the fakes never wait. The stores' own tests run them concurrently.
+/// Awaits the futures one after the other, because the fakes never wait. The stores' own tests run them concurrently.
 async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut outputs = Vec::new();
     for future in futures {
@@ -308,7 +308,7 @@ async fn tokens_that_a_relink_holds_are_revoked_if_the_deletion_fails_at_first()
     );
 }
 
-/// Deletes Alice's account while another link holds tokens of hers. Returns the code and the key of that link.
+/// Deletes Alice's account while another link holds tokens of Alice. Returns the code and the key of that link.
 async fn held_beside_a_revocation(stage: &Stage) -> (String, AccessKey) {
     stage.linked().await;
     let account = stage.last_account().await;
@@ -418,7 +418,8 @@ async fn the_device_flow_has_none() {
         matches!(&refused, Err(Refusal::Unprocessable(why)) if why.contains("device flow")),
         "{refused:?}"
     );
-    // The operator changes the flow after the request.
+    // The link is requested at a redirect flow and confirmed at a device flow, because the operator has changed the
+    // flow.
     let replica = stage.another_replica().await;
     stage.provider.send_people_back();
     let started = stage.asked(&Caller::Nobody).await.unwrap();
@@ -506,7 +507,7 @@ async fn another_person_in_a_held_link_gets_nothing() {
     let LinkState::Confirming(mut grant) = held.state.clone() else {
         panic!("not held");
     };
-    // Somebody writes Alice into the row, but has no secret key.
+    // An attacker without the secret key changes the owner in the link's row to Alice.
     grant.owner.key = alices;
     let state = LinkState::Confirming(grant);
     stage.store.replace_link(Link { state, ..held });

@@ -45,7 +45,7 @@ async fn services_on_one_store_bear_no_more_than_one() {
     for service in &services {
         assert!(is_limited(&guess(service, "00000000", 0).await));
     }
-    // Another network is not refused because of them, until it has tried one itself.
+    // The wrong codes of other networks do not limit a new network before its first wrong code.
     guess_wrong(&services[0], 200).await;
     assert!(is_limited(&guess(&services[1], "00000000", 200).await));
 }
@@ -80,7 +80,7 @@ async fn right_codes_use_nothing_up() {
     guess_wrong(&stage.services, 1).await;
 }
 
-/// Otherwise a guesser could just wait until the store fails.
+/// If the service answered guesses that it cannot count, an attacker could guess without a limit while the store fails.
 #[tokio::test]
 async fn nobody_is_told_what_cannot_be_counted() {
     let stage = Stage::new().await;
@@ -93,7 +93,7 @@ async fn nobody_is_told_what_cannot_be_counted() {
     }
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Pending);
     assert!(stage.confirm(&code).await.is_err());
-    // The person has lost nothing but time.
+    // Once the store works again, the person can confirm the same code.
     stage.confirm(&code).await.unwrap();
     assert!(matches!(
         stage.status(&code, &key).await,

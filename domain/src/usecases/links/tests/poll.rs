@@ -47,7 +47,7 @@ async fn a_code_of_a_clock_that_was_ahead_is_over_once_the_clock_is_right() {
         (report.status, report.expires_in),
         (LinkStatus::Expired, Duration::ZERO)
     );
-    // To confirm it changes nothing.
+    // Confirming an expired link changes nothing.
     stage.confirm(&code).await.unwrap();
     assert_eq!(stage.status(&code, &key).await, LinkStatus::Expired);
 }
@@ -121,7 +121,8 @@ async fn an_ended_link_answers_for_a_day() {
     ));
 }
 
-/// These requests are not counted as guesses, so they must not reveal anything.
+/// [`Links::inspect`](crate::usecases::Links::inspect) does not count guesses, so it must not reveal that a link
+/// exists.
 #[tokio::test]
 async fn inspecting_a_link_tells_its_own_key_alone() {
     let stage = Stage::new().await;

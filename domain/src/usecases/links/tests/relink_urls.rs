@@ -1,4 +1,4 @@
-//! A person opens an address that the service has made for their account.
+//! A person opens a relink URL.
 
 use crate::audit::AuditFilter;
 use crate::grant::{Account, AccountStatus, Identity};
@@ -10,7 +10,7 @@ use crate::usecases::{RelinkUrlError, RelinkUrls};
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The account of Alice, and the value of an address for it.
+/// Links Alice's account. Returns the account and the value of a relink URL for it.
 async fn invited() -> (Stage, AccountId, String) {
     let stage = Stage::new().await;
     stage.linked().await;
@@ -55,10 +55,11 @@ async fn the_person_relinks_and_the_address_is_used_up() {
     let links = stage.links.start_relink_at(&value, HOME);
     let started = links.await.unwrap();
     assert!(started.access_key.is_none());
-    // Until somebody has consented, the address stays valid: the person may have closed the tab.
+    // The URL stays valid until somebody has consented, because the person may have closed the tab.
     assert!(refusal(&stage, &value).await.is_none());
     stage.clock.advance(secs(1));
-    // This grant has no refresh token, so the stored one and its generation stay.
+    // The new grant has no refresh token, so the account keeps its refresh token and generation. The URL must end
+    // anyway.
     consent(&stage, started.code.digits()).await;
     let account = stage.accounts.get(&Caller::ADMIN, id).await.unwrap();
     assert_eq!(account.status, AccountStatus::Active);
@@ -185,7 +186,7 @@ async fn none_is_made_for_a_random_id() {
     assert!(urls.url(&account, stage.clock_now()).is_none());
     let refused = stage.links.relink_url(&Caller::ADMIN, id, HOME).await.err();
     assert!(matches!(refused, Some(Refusal::Unprocessable(_))));
-    // One that was made while the provider said who people are starts nothing.
+    // A URL from a time when the provider identified people starts no link either.
     let identified = Account {
         identified: true,
         ..account

@@ -59,7 +59,7 @@ async fn one_network_gets_so_many_codes_in_the_lifetime_of_one() {
         "{refused:?}"
     );
     assert!(ask(&stage, 2).await.is_ok());
-    // A key is known, whatever its network.
+    // The limit of the network does not apply to a caller with a key.
     assert!(stage.link_for(&Caller::ADMIN).await.is_ok());
     stage.clock.advance(secs(500));
     assert!(ask(&stage, 1).await.is_ok());
@@ -99,7 +99,7 @@ async fn many_cancelled_links_are_kept_for_minutes() {
     while let purged @ 1.. = stage.links.purge(100).await.unwrap() {
         gone += purged;
     }
-    // The remaining ones are few, and stored for a day.
+    // The remaining links are few, so they are stored for a whole day.
     assert_eq!(gone, 100);
     stage.clock.advance(secs(24 * 60 * 60 - 602));
     assert_eq!(stage.links.purge(100).await.unwrap(), 0);
@@ -125,7 +125,7 @@ async fn consents_under_way_are_limited_by_network() {
         "{refused:?}"
     );
     assert!(confirm(2).await.is_ok());
-    // A person who has confirmed can continue, and frees the place in the end.
+    // A person who has already confirmed can continue. When that link ends, there is room for another consent.
     stage
         .consents
         .confirm(&first, &visitor(&stage, 1))

@@ -67,7 +67,7 @@ async fn new_accounts_are_linked_from_the_networks_that_may() {
             );
         }
     }
-    // An account that is linked again is not new, and its key may have networks of its own.
+    // A relink creates no new account, so the enrolment networks do not apply to it.
     let caller = stage.caller(&key).await;
     assert!(ask(&caller, Some("192.0.2.7")).await.is_ok());
 }

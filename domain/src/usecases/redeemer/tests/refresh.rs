@@ -9,7 +9,7 @@ fn refused(code: &str) -> ProviderError {
     ProviderError::refused(code, "no")
 }
 
-/// A link with tokens whose owner userinfo did not tell, until the access token has expired.
+/// Returns a link that holds tokens but whose owner is unknown, because userinfo failed. The access token has expired.
 async fn redeemed() -> (Stage, String, AccessKey) {
     let stage = Stage::new().await;
     let (code, key) = stage.started().await;
@@ -43,7 +43,7 @@ async fn an_expired_access_token_is_refreshed() {
     assert_eq!(stage.revocations().await.len(), 0);
 }
 
-/// The response to the refresh does not state a lifetime: that of the first access token applies.
+/// The refresh response states no lifetime, so the lifetime of the first access token applies.
 #[tokio::test]
 async fn a_refreshed_access_token_lasts_as_long_as_the_first() {
     let (stage, code, key) = redeemed().await;

@@ -5,7 +5,7 @@ use crate::usecases::RedeemResult;
 use crate::usecases::tests::*;
 
 impl Stage {
-    /// Tokens arrive for a link that its person has cancelled meanwhile.
+    /// Makes tokens arrive for a link that its person has cancelled meanwhile.
     async fn stray(&self, which: &str) {
         let (code, _) = self.started().await;
         let (link, outcome) = self.tokens_under_way(&code, which).await;
@@ -14,7 +14,7 @@ impl Stage {
         assert!(next.is_none());
     }
 
-    /// Returns the response to the first poll of a link that its person has confirmed, not recorded yet.
+    /// Confirms a link and polls the provider once. Returns the link and the result, which is not recorded yet.
     async fn tokens_under_way(&self, code: &str, which: &str) -> (Link, RedeemResult) {
         self.confirm(code).await.unwrap();
         let refresh = format!("{which}'s refresh");
@@ -65,7 +65,7 @@ async fn a_link_that_has_said_expired_does_not_come_back() {
     assert_eq!(stage.provider.revoked(), ["late's refresh", "late"]);
 }
 
-/// The commit of the tokens had no clear outcome, and the store stayed unavailable until the link had expired.
+/// The store has committed the tokens but returned an error, and was then unavailable until the link had expired.
 #[tokio::test]
 async fn tokens_that_are_stored_already_are_not_revoked_when_they_are_recorded_again() {
     let stage = Stage::new().await;

@@ -34,7 +34,7 @@ fn read(outages: &Outages, read: Vec<Outage>) -> Vec<(ProviderName, bool)> {
     outages.learn(outages.begin_reading(), read)
 }
 
-/// Whether the last of these failures makes an outage.
+/// Records one failure of each account. Returns whether the last failure begins an outage.
 fn fails(outages: &Outages, accounts: impl IntoIterator<Item = i64>) -> bool {
     let accounts = accounts.into_iter().map(AccountId);
     let failed = accounts.map(|account| outages.failed(&one(), account, 0, NOW));
@@ -70,7 +70,7 @@ fn nobody_has_had_an_answer_for_long() {
     outages.refreshed(&one(), NOW);
     assert!(!(1..100).any(|account| fails(account, later)));
     assert!(fails(1, later + SILENCE));
-    // Another replica has got an answer.
+    // Another replica has begun an outage, and has ended it after a definite response. This process then counts anew.
     read(&outages, vec![outage()]);
     read(&outages, Vec::new());
     assert!(!(1..100).any(|account| fails(account, later + SILENCE)));

@@ -1,4 +1,4 @@
-//! Successful refreshes whose responses have unusual members.
+//! Successful refreshes whose responses have unusual parameters.
 
 use super::*;
 use crate::grant::TokenGrant;

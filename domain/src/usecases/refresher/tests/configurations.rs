@@ -21,7 +21,8 @@ impl Stage {
     }
 }
 
-/// An account that one replica can refresh, the other one not, and the error that the other one finds.
+/// Links an account. Returns a replica that can refresh the account, a key of the account, and a replica that fails to
+/// refresh it with `error`.
 async fn fit_and_misfit(error: &str) -> (Stage, AccessKey, Stage) {
     let stage = Stage::new().await;
     stage.check_in("one").await;
@@ -53,7 +54,8 @@ async fn a_replica_that_cannot_refresh_leaves_the_account_to_the_others() {
             misfit.until_due().await;
             fit.check_in("one").await;
             fit.check_in("two").await;
-            // The first time, it learns that it cannot; from then on, others come first.
+            // `misfit` claims the refresh and finds that it cannot send it. After that, it lets other replicas claim
+            // first.
             let claimed = misfit.refresh_due().await;
             assert_eq!(claimed, 1, "{error}");
             fit.until_due().await;

@@ -26,7 +26,7 @@ impl Stage {
         self.accounts.warning(&account).map(|fault| fault.code)
     }
 
-    /// Returns how many grants end soon, by whether a refresh prevents that.
+    /// Returns how many grants end soon, each count with whether a refresh will prevent the end.
     async fn expiring(&self) -> Vec<(bool, u64)> {
         let census = self.store.census(self.clock_now()).await.unwrap();
         let counts = census.expiring.iter();
@@ -35,7 +35,7 @@ impl Stage {
             .collect()
     }
 
-    /// Refreshes; the response has this refresh token, or none, and does not state its lifetime.
+    /// Refreshes. The response has this refresh token, or none, and does not state the lifetime of the refresh token.
     async fn refreshed_silently(&self, refresh_token: Option<&str>) -> Account {
         let tokens = ScriptedProvider::tokens("access-3", refresh_token);
         self.provider.answer_refresh(Ok(tokens));

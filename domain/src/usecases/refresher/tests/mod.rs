@@ -46,7 +46,7 @@ impl Stage {
         }
     }
 
-    /// All accounts as an operator sees them.
+    /// Returns all accounts as an operator sees them.
     async fn listed(&self) -> Vec<Account> {
         let page = self
             .accounts
@@ -138,7 +138,7 @@ async fn a_token_that_lasts_too_short_is_refreshed_once() {
         stage.clock.advance(secs(10));
     }
     assert_eq!(stage.provider.presented().len(), 1);
-    // Much later even callers who always ask for more get a fresh one.
+    // In the second half of the token's lifetime, a `min_ttl` that no token can meet causes one more refresh.
     stage.clock.advance(secs(1800));
     stage.token(&key, 99_999).await.unwrap();
     assert_eq!(stage.provider.presented().len(), 2);
@@ -358,7 +358,7 @@ async fn without_a_refresh_token_the_token_serves_out_its_time() {
         .accounts
         .refresh(&caller, token.account.id, HOME)
         .await;
-    // Nobody needs to consent again yet.
+    // The access token is still valid, so nobody needs to consent again yet.
     assert!(matches!(refused, Err(Refusal::Unprocessable(_))));
     stage.clock.advance(secs(3600));
     let refused = stage
@@ -388,7 +388,7 @@ async fn a_grant_that_was_given_up_can_be_tried() {
         "it serves out its time"
     );
     let caller = stage.caller(&key).await;
-    // An outage does not bring it back to life.
+    // A temporary error does not make the account active or degraded again.
     stage.provider.answer_refresh(Err(gone().into()));
     let refusal = stage.accounts.refresh(&caller, account.id, HOME).await;
     assert!(matches!(refusal, Err(Refusal::RelinkRequired(_))));
@@ -453,7 +453,8 @@ async fn a_token_from_before_a_clock_step_stays_expired_in_a_long_outage() {
     }
 }
 
-/// A backoff within the longest pause is too long, too, if the earlier process stored it with a clock that was ahead.
+/// An earlier process stored the end of a pause with a clock that was ahead. The pause must end early, although it is
+/// not longer than the longest pause.
 #[tokio::test]
 async fn a_pause_from_before_a_restart_ends_if_the_clock_was_set_back_meanwhile() {
     for is_killed in [true, false] {
@@ -499,7 +500,7 @@ async fn a_client_that_is_refused_is_tried_by_one_at_a_time() {
         assert_eq!(account.last_error.unwrap().code, "invalid_client".into());
     }
 
-    // The operator has put it right.
+    // The operator has configured a valid client secret.
     stage.provider.forget_refreshes();
     let from = stage.clock_now();
     while accounts().await.iter().any(|a| a.last_error.is_some()) {
@@ -521,7 +522,7 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
             .filter(|a| a.status != AccountStatus::Active)
             .count()
     };
-    // The first one always comes first.
+    // `one` claims before `two` in every second, but `one` cannot reach the provider.
     let from = one.clock_now();
     while one.clock_now().since(from) < secs(3600) {
         one.refresh_due().await;
@@ -533,7 +534,7 @@ async fn what_one_replica_cannot_reach_is_left_to_the_others() {
     let presented = one.provider.presented().len();
     assert!((5..40).contains(&presented), "{presented}");
 
-    // No other replica is left: due refreshes are handled here, if only to report that they fail.
+    // `two` has stopped. `one` claims the due refreshes again, so the accounts at least show the error.
     let from = one.clock_now();
     while ill().await < 40 {
         one.until_due().await;

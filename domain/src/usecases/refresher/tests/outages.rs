@@ -7,7 +7,7 @@ use crate::usecases::refresher::{Claim, may_try};
 async fn a_provider_that_is_down_is_probed_by_one_at_a_time() {
     let stage = Stage::new().await;
     stage.link_persons(20).await;
-    // All of them are due, and have not expired yet.
+    // All refreshes are due, and no access token has expired yet.
     stage.clock.advance(secs(3500));
     let down = || stage.provider.answer_refresh(Err(gone().into()));
     (0..200).for_each(|_| down());
@@ -59,7 +59,7 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
     while stage.refresh_due().await > 0 {}
     assert_eq!(stage.provider.presented().len(), 5, "then it is an outage");
 
-    // By now the pauses of all are over.
+    // The pauses of all accounts are over now.
     stage.clock.advance(secs(400));
     let mut presented = 5;
     loop {
@@ -70,12 +70,12 @@ async fn an_account_that_cannot_be_presented_is_no_probe() {
         }
         stage.until_due().await;
     }
-    // It was the turn of an account without anything to send: another one is probed at the same moment.
+    // The probed account has another client id, so nothing was sent. Another account is probed at the same moment.
     assert_eq!(stage.refresh_due().await, 1);
     assert_eq!(stage.provider.presented().len(), presented + 1);
 }
 
-/// Its account is being refreshed already, or a caller has taken the last place.
+/// The account of the probe is being refreshed already, or a caller's request has taken the last slot.
 #[tokio::test]
 async fn a_probe_that_is_not_started_gives_its_turn_to_another_account() {
     let stage = Stage::new().await;
@@ -93,7 +93,7 @@ async fn a_probe_that_is_not_started_gives_its_turn_to_another_account() {
     assert_ne!(next.account.id, probe.account.id);
 }
 
-/// The provider hangs, or the process is killed.
+/// The provider hangs or the process is killed, so the probe has no result.
 #[tokio::test]
 async fn a_probe_without_an_answer_delays_the_next_one_by_a_pause() {
     let stage = Stage::new().await;
@@ -116,7 +116,8 @@ async fn a_probe_without_an_answer_delays_the_next_one_by_a_pause() {
     assert_eq!(stage.store.outages().await.unwrap(), []);
 }
 
-/// Twenty accounts have failed, so none of them is asked again for a while: nobody waits for that.
+/// All twenty accounts have failed, so none of them is probed again for a while. A caller does not wait for the next
+/// probe.
 #[tokio::test]
 async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
     let stage = Stage::new().await;
@@ -141,7 +142,7 @@ async fn who_asks_for_an_account_that_has_failed_is_answered_at_once() {
     assert!(matches!(claim, Claim::Settled));
 }
 
-/// Its next refresh is planned for much later, but that is no reason to wait.
+/// The account's scheduled refresh is much later, but the caller can retry at the next probe.
 #[tokio::test]
 async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     let stage = Stage::new().await;
@@ -163,7 +164,7 @@ async fn who_asks_for_a_well_account_is_told_to_ask_again_soon() {
     };
     assert!(retry_after < secs(60), "{retry_after:?}");
     assert!(detail.contains("the provider is down"), "{detail}");
-    // Then it is the probe.
+    // At that time, this account is the probe.
     stage.provider.forget_refreshes();
     stage.clock.advance(retry_after);
     let refreshed = stage.accounts.refresh(&Caller::ADMIN, well, HOME).await;
@@ -196,7 +197,7 @@ async fn who_asks_during_an_outage_is_told_to_ask_again_after_the_next_probe() {
     }
 }
 
-/// Two replicas probe, and the one that probed first is told to wait.
+/// Two replicas probe. The first probe gets a `Retry-After`, after the second one was claimed.
 #[tokio::test]
 async fn a_retry_after_counts_although_another_replica_has_probed_meanwhile() {
     let one = Stage::new().await;
@@ -225,7 +226,7 @@ async fn failures_of_few_accounts_are_no_outage() {
     stage.link_persons(5).await;
     stage.clock.advance(secs(3500));
     let accounts = stage.listed().await;
-    // Four accounts are rate-limited again and again, and nobody else is due.
+    // Four accounts fail again and again, and no other account is refreshed meanwhile.
     for _ in 0..20 {
         for account in &accounts[..4] {
             stage.provider.answer_refresh(Err(gone().into()));
@@ -244,7 +245,7 @@ async fn failures_of_few_accounts_are_no_outage() {
     assert!(well.generation > tokens.generation);
 }
 
-/// Six grants are dead, and the provider does not say so. A seventh one works.
+/// Six grants have ended, but the provider's errors do not say so. The seventh grant works.
 #[tokio::test]
 async fn many_dead_grants_get_their_verdict_while_another_is_refreshed() {
     let stage = Stage::new().await;
@@ -304,7 +305,7 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
     stage.clock.set(before + secs(2 * 3600));
     (0..8).for_each(|_| stage.provider.answer_refresh(Err(gone().into())));
     while stage.refresh_due().await > 0 {}
-    // The probe fails too, so that this process leaves the next one to others for a moment.
+    // The probe fails too, so this process leaves the next probe to other replicas for a moment.
     stage.until_due().await;
     stage.refresh_due().await;
     assert_eq!(stage.store.outages().await.unwrap().len(), 1);
@@ -318,7 +319,7 @@ async fn an_outage_of_a_clock_that_was_ahead_closes_no_provider() {
     assert_eq!(stage.store.outages().await.unwrap(), [], "it is asked");
 }
 
-/// After an outage all accounts have failed before. A firewall that refuses everybody again ends no grant either.
+/// After an outage, every account counts as failed before. If a firewall then refuses everybody again, no grant ends.
 #[tokio::test]
 async fn refusing_everybody_again_ends_no_grant() {
     let stage = Stage::new().await;
@@ -337,7 +338,7 @@ async fn refusing_everybody_again_ends_no_grant() {
             stage.until_due().await;
         }
     }
-    // One answer ends the outage.
+    // One successful refresh ends the outage.
     while has_failed(accounts[0]).await {
         stage
             .refresh_due_with(&refused("http_403"), &accounts[1..])
@@ -362,7 +363,7 @@ async fn refusing_everybody_again_ends_no_grant() {
 }
 
 impl Stage {
-    /// Refreshes what is due, as a provider that gives these accounts this error.
+    /// Completes all due refreshes. Refreshes of the accounts in `sick` fail with `error`.
     async fn refresh_due_with(&self, error: &ProviderError, sick: &[AccountId]) {
         for lease in self.refresher.claim_due(10, &[]).await.unwrap() {
             self.provider.forget_refreshes();
@@ -401,7 +402,8 @@ async fn however_many_accounts_are_sick_a_well_one_is_refreshed_when_it_is_due()
     }
 }
 
-/// All fail for the first time within the lifetime of one token, and nothing tells them from a well one.
+/// All sick accounts fail for the first time within one token lifetime, so nothing yet tells them from the well
+/// account.
 #[tokio::test]
 async fn a_well_account_among_many_that_begin_to_fail_is_refreshed_soon() {
     for count in [5, 20, 30] {

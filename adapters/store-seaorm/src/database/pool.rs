@@ -17,8 +17,8 @@ use crate::error::is_busy;
 /// respond in time eventually.
 const GENERATIONS_PER_TIMEOUT: u32 = 3;
 /// How much longer the pool's acquire timeout is than the response timeout. The response timeout must expire first,
-/// because it replaces the connections.
-const LATER: Duration = Duration::from_millis(100);
+/// because it replaces the connections. A save continues meanwhile, so a slow connection can still complete it.
+const LATER: Duration = Duration::from_secs(2);
 
 /// A pool of connections that can be replaced all at once.
 pub(crate) struct Pool {

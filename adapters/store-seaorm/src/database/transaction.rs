@@ -260,7 +260,7 @@ impl Open {
 }
 
 /// Runs to completion even if the caller is dropped.
-async fn in_a_task<T: Send + 'static>(
+pub(super) async fn in_a_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
 ) -> Result<T, DbErr> {
     let done = tokio::spawn(work.in_current_span()).await;

@@ -20,7 +20,7 @@ use super::health::WriteHealth;
 use super::pool::Pool;
 use super::pool_settings::PoolSettings;
 use super::session::{Channel, Session};
-use super::transaction::{Origin, Transaction};
+use super::transaction::{Origin, Transaction, in_a_task};
 use super::watched::{span, traced, with_timeout};
 use crate::error::is_disconnected;
 use crate::url::Server;
@@ -126,11 +126,16 @@ impl Postgres {
 
     /// Runs one saving statement without BEGIN and COMMIT. Returns whether it has changed anything. After an error,
     /// that is unknown.
+    ///
+    /// The statement runs in a task of its own, which continues after the response timeout: just after a failover, a
+    /// connection may take longer than that, and it saves the tokens earlier than a connection that the retry opens.
     pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
         let _turn = self.turn_to_save().await?;
         let (connections, response_timeout) = self.saving.current();
-        let session = Session::new(Channel::Pool(connections), Some(response_timeout));
-        let has_changed = session.execute_raw(statement).await?.rows_affected() > 0;
+        let save = in_a_task(async move { connections.execute_raw(statement).await });
+        let save = with_timeout(Some(&response_timeout), save);
+        let saved = traced(span(DbBackend::Postgres, "UPDATE"), save).await?;
+        let has_changed = saved.rows_affected() > 0;
         self.saving.note_success();
         if has_changed {
             self.health.committed();

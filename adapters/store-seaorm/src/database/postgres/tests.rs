@@ -2,7 +2,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use central_oauth_test_postgres::{Cluster, PgBouncer};
-use tokio::time::Instant;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::url::{DatabaseUrl, Place};
@@ -122,6 +124,54 @@ async fn connections_are_replaced_once_nothing_answers_or_half_of_them_may_hang(
     assert_ne!(generation(), second, "nothing has answered since");
 }
 
+/// Forwards connections to the server on `port`, each after a delay. Returns its own port.
+async fn delayed(port: u16, delay: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
+    let own_port = listener.local_addr().expect("no address").port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                sleep(delay).await;
+                if let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await {
+                    let _ = copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    });
+    own_port
+}
+
+#[tokio::test]
+async fn a_save_is_completed_by_a_connection_that_opens_after_the_timeout() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    let setup = "CREATE TABLE saved (generation int); INSERT INTO saved VALUES (1)";
+    cluster.execute(&database.name, setup);
+    let port = delayed(
+        cluster.port(),
+        FIRST_SAVE_TIMEOUT + Duration::from_millis(500),
+    )
+    .await;
+    let url = database
+        .url
+        .replace(&format!(":{}/", cluster.port()), &format!(":{port}/"));
+    assert_ne!(url, database.url);
+    let server = open(&url).await;
+
+    let save = "UPDATE saved SET generation = 2";
+    let save = Statement::from_string(DbBackend::Postgres, save);
+    let error = server.save_at_once(save).await;
+    error.expect_err("it was saved before the connection was open");
+    for _ in 0..30 {
+        let generation = cluster.execute(&database.name, "SELECT generation FROM saved");
+        if generation.trim() == "2" {
+            return;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the connection was discarded before it was open");
+}
+
 /// A client that disconnects drops the future of its request.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
@@ -132,7 +182,7 @@ async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
                 AND application_name = 'central-oauth' AND state LIKE 'idle in transaction%'";
     let none_is_open = async || {
         for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20)).await;
             if cluster.execute(&database.name, open).trim() == "0" {
                 return;
             }

@@ -21,13 +21,10 @@ pub const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(5);
 /// If the time at which tokens were obtained is further in the future than this, the clock has been set back since.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
 
-/// If the stored use of a key is later than another use by more than this, the clock was ahead when it was stored. Uses
-/// are stored within a minute.
-pub const USED_AHEAD: Duration = MAX_CLOCK_DIFFERENCE.saturating_add(Duration::from_secs(60));
-
-/// Returns when a key was last used, if a use at `stored` is known and another one at `at` is new.
-pub fn last_use(stored: Option<Timestamp>, at: Timestamp) -> Timestamp {
-    let later = stored.filter(|stored| stored.is_ahead(at, USED_AHEAD));
+/// Returns when a key was last used, if a use at `stored` is known and another one at `at` is new. A stored use further
+/// ahead of `now` than [`MAX_CLOCK_DIFFERENCE`] was stored while the clock was ahead, and does not count.
+pub fn last_use(stored: Option<Timestamp>, at: Timestamp, now: Timestamp) -> Timestamp {
+    let later = stored.filter(|stored| *stored > at && *stored <= now + MAX_CLOCK_DIFFERENCE);
     later.unwrap_or(at)
 }
 

@@ -28,12 +28,14 @@ pub(super) fn run(options: &Options, config: &ClientConfig<'_>) -> Result<Exit, 
     options.confirmation.require_possible()?;
     let path = options.target.path()?;
     let (is_saved, interrupted) = (path.exists(), Pending::earlier(&path));
-    let file = match is_saved {
-        true => path.display().to_string(),
-        false => format!("{}.pending*", path.display()),
+    let saved = path.display();
+    let file = match (is_saved, interrupted.is_empty()) {
+        (true, true) => saved.to_string(),
+        (true, false) => format!("{saved}, and those of interrupted links in {saved}.pending*"),
+        (false, _) => format!("{saved}.pending*"),
     };
     if !is_saved && interrupted.is_empty() {
-        let message = format!("no access key is saved in {}", path.display());
+        let message = format!("no access key is saved in {saved}");
         return Err(Failure::new(Exit::NoKey, message));
     }
     let _reserved = Reserved::new(&path)?;

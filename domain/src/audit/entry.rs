@@ -131,22 +131,33 @@ impl AuditDraft {
     /// Completes and signs one entry for each deleted key: first the requested key, then the keys that were deleted
     /// with it.
     pub fn keys_deleted(self, account: AccountId, gone: &[AccessKeyId]) -> Vec<SignedEntry> {
-        let reference = u128::from_be_bytes(self.reference.0);
         let entry = |(n, key): (u32, &AccessKeyId)| {
-            let event = AuditEvent::new(AuditKind::KeyDeleted)
-                .account(account)
-                .key(*key);
+            let event = AuditEvent::key_deleted(account, *key);
             let event = match (n, gone) {
                 (0, [_]) => event,
                 (0, _) => event.with("descendants", gone.len() - 1),
                 _ => event.with("deleted_with", gone[0]),
             };
-            let reference = reference ^ u128::from(n) << 64;
-            let reference = AuditReference(reference.to_be_bytes());
-            let draft = self.clone();
-            Self { reference, ..draft }.entry(event)
+            self.nth(n).entry(event)
         };
         (0..).zip(gone).map(entry).collect()
+    }
+
+    /// Completes and signs one entry for each key that the service has deleted because it had expired.
+    pub fn expired_keys_deleted(self, gone: &[(AccountId, AccessKeyId)]) -> Vec<SignedEntry> {
+        let entry = |(n, (account, key)): (u32, &(AccountId, AccessKeyId))| {
+            self.nth(n).entry(AuditEvent::key_deleted(*account, *key))
+        };
+        (0..).zip(gone).map(entry).collect()
+    }
+
+    /// Returns this draft with a reference of its own, for the `n`th entry of one change.
+    fn nth(&self, n: u32) -> Self {
+        let reference = u128::from_be_bytes(self.reference.0) ^ u128::from(n) << 64;
+        Self {
+            reference: AuditReference(reference.to_be_bytes()),
+            ..self.clone()
+        }
     }
 }
 

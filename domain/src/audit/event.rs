@@ -232,6 +232,11 @@ impl AuditEvent {
             .key(key.id)
     }
 
+    /// An access key was deleted.
+    pub(super) fn key_deleted(account: AccountId, key: AccessKeyId) -> Self {
+        Self::new(AuditKind::KeyDeleted).account(account).key(key)
+    }
+
     /// An account was deleted.
     pub fn account_deleted(account: &Account) -> Self {
         Self::of_account(AuditKind::AccountDeleted, account)

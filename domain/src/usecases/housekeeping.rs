@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Ports, Settings};
-use crate::audit::{AuditFilter, AuditNumber};
+use super::{AuditLog, Ports, Settings};
+use crate::audit::{Actor, AuditFilter, AuditNumber};
 use crate::clock_step::ClockStepDetector;
 use crate::lock::lock;
 use crate::ports::{AuditStore, Clock, ClockStepStore, KeyStore, ReplicaStore, StoreError};
@@ -22,6 +22,7 @@ const EXPIRED_KEYS_STAY: Duration = Duration::from_secs(30 * 24 * 3600);
 pub struct Housekeeping {
     replicas: Arc<dyn ReplicaStore>,
     audit: Arc<dyn AuditStore>,
+    log: Arc<AuditLog>,
     clock_steps: Arc<dyn ClockStepStore>,
     keys: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
@@ -42,6 +43,7 @@ impl Housekeeping {
         Self {
             replicas: ports.store.clone(),
             audit: ports.store.clone(),
+            log: Arc::clone(&ports.audit),
             clock_steps: ports.store.clone(),
             keys: ports.store.clone(),
             clock: Arc::clone(&ports.clock),
@@ -85,8 +87,9 @@ impl Housekeeping {
         let Some(passed) = self.passed_time().await? else {
             return Ok(0);
         };
-        let now = passed.min(self.clock.now());
-        self.keys.purge_keys(now - EXPIRED_KEYS_STAY, limit).await
+        let expired_before = passed.min(self.clock.now()) - EXPIRED_KEYS_STAY;
+        let audit = self.log.draft(Actor::Service, None);
+        self.keys.purge_keys(expired_before, limit, audit).await
     }
 
     /// Returns a time that has passed even if the clock is ahead: the median time of the last audit entries when this
@@ -96,7 +99,8 @@ impl Housekeeping {
         if known.is_none() {
             let mut written = last_written(&*self.audit).await?;
             written.sort_unstable();
-            let median = written.get(written.len() / 2);
+            // Of two in the middle, the earlier one.
+            let median = written.get(written.len().saturating_sub(1) / 2);
             known = median.map(|at| (*at, self.clock.uptime()));
             *lock(&self.passed) = known;
         }

@@ -20,6 +20,9 @@ const GENERATIONS_PER_TIMEOUT: u32 = 3;
 /// because it replaces the connections. A save continues meanwhile, so a slow connection can still complete it.
 const LATER: Duration = Duration::from_secs(2);
 
+/// How long a connection hangs at most after its server has disappeared, until TCP times out.
+const HANGS_FOR: Duration = Duration::from_secs(15 * 60);
+
 /// A pool of connections that can be replaced all at once.
 pub(crate) struct Pool {
     options: PgConnectOptions,
@@ -37,8 +40,8 @@ struct Current {
     connections: DatabaseConnection,
     /// Incremented each time the connections are replaced.
     generation: u64,
-    /// How many connections may hang, because a response did not come in time.
-    abandoned: u32,
+    /// When responses did not come in time. As many connections may still hang.
+    abandoned: Vec<Instant>,
     /// Number of generations with a timeout since the last completed transaction.
     failed_generations: u32,
     /// When the server last answered over these connections.
@@ -61,7 +64,7 @@ impl Pool {
                 *response_timeout.start(),
             ),
             generation: 0,
-            abandoned: 0,
+            abandoned: Vec::new(),
             failed_generations: 0,
             answered_at: None,
         });
@@ -105,8 +108,8 @@ impl Pool {
         self.pool_options.get_max_connections()
     }
 
-    /// Records a response timeout, and replaces the connections. Old connections may hang until TCP times out after a
-    /// quarter of an hour, and would count towards the pool's limit. If many callers time out together, only the first of
+    /// Records a response timeout, and replaces the connections. Old connections may hang until TCP times out
+    /// ([`HANGS_FOR`]), and would count towards the pool's limit. If many callers time out together, only the first of
     /// them replaces the connections of this `generation`.
     ///
     /// Keeps the connections if the server has answered another caller since `asked_at` and fewer than half of them may
@@ -116,12 +119,14 @@ impl Pool {
         if current.generation != generation {
             return;
         }
-        current.abandoned += 1;
-        if current.abandoned == 1 {
+        let now = Instant::now();
+        current.abandoned.retain(|at| now - *at < HANGS_FOR);
+        current.abandoned.push(now);
+        if current.abandoned.len() == 1 {
             current.failed_generations = current.failed_generations.saturating_add(1);
         }
         let answers = current.answered_at >= Some(asked_at);
-        if answers && current.abandoned * 2 < self.most() {
+        if answers && current.abandoned.len() * 2 < self.most() as usize {
             return;
         }
         tracing::warn!("the database does not respond; reconnecting");
@@ -143,7 +148,7 @@ impl Pool {
         let limit = self.limit(current.failed_generations);
         current.connections = lazy(&self.options, &self.pool_options, self.connecting, limit);
         current.generation += 1;
-        current.abandoned = 0;
+        current.abandoned.clear();
     }
 
     /// Records whether the server has responded. If no connection was free and the server has not responded to any

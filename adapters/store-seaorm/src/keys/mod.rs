@@ -3,7 +3,7 @@ mod macs;
 use async_trait::async_trait;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
-use central_oauth_domain::clock_step::USED_AHEAD;
+use central_oauth_domain::clock_step::MAX_CLOCK_DIFFERENCE;
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, AccountKey, KeyBinding, KeyHolder, KeyMaker, KeyRecord, NewKey,
     ProviderName,
@@ -13,10 +13,10 @@ use central_oauth_domain::ports::{Descendants, KeyCreation, KeyStore, StoreError
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::vault::RowMacs;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DeleteMany, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, Select, SelectThree, TopologyStar, UpdateMany,
 };
 
 use crate::convert::{key_holder, key_record, row_count, to_account};
@@ -24,7 +24,7 @@ use crate::damage::Numbered;
 use crate::entities::access_keys::{ActiveModel, Column, Entity, Model};
 use crate::entities::{accounts, device_codes};
 use crate::error::failed;
-use crate::statements::{delete_some, finds_any};
+use crate::statements::finds_any;
 use crate::store::SeaOrmStore;
 use crate::{audit, damage, locks, workloads};
 
@@ -97,8 +97,26 @@ impl KeyStore for SeaOrmStore {
         Ok(gone)
     }
 
-    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        self.run(&delete_expired(expired_before, limit)).await
+    async fn purge_keys(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+        audit: AuditDraft,
+    ) -> Result<u64, StoreError> {
+        let write = self.write().await?;
+        let gone = expired(expired_before, limit).into_tuple::<(i64, i64)>();
+        let gone = gone.all(&write).await.map_err(failed)?;
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        let numbers = gone.iter().map(|(_, key)| *key);
+        let deletion = Entity::delete_many().filter(Column::Id.is_in(numbers));
+        let deleted = deletion.exec(&write).await.map_err(failed)?;
+        let gone = gone.into_iter();
+        let gone: Vec<_> = gone.map(|(a, k)| (AccountId(a), AccessKeyId(k))).collect();
+        audit::store(&write, &audit.expired_keys_deleted(&gone)).await?;
+        write.commit().await?;
+        Ok(deleted.rows_affected)
     }
 
     async fn keys_without_mac(
@@ -132,7 +150,11 @@ impl KeyStore for SeaOrmStore {
         Ok(kept)
     }
 
-    async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
+    async fn note_key_uses(
+        &self,
+        uses: &[(AccessKeyId, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         // In small batches, because other transactions wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
@@ -140,7 +162,7 @@ impl KeyStore for SeaOrmStore {
             let keys = uses.iter().map(|(key, _)| key.0);
             locks::in_order(&write, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
-                let noted = note_use(*key, *at).exec(&write).await;
+                let noted = note_use(*key, *at, now).exec(&write).await;
                 noted.map_err(failed)?;
             }
             write.commit().await?;
@@ -258,8 +280,9 @@ async fn is_full(
     finds_any(db, last.offset(row_count(others))).await
 }
 
-/// Deletes keys that have expired. Leaves out keys with links, because these would be deleted too.
-pub(crate) fn delete_expired(expired_before: Timestamp, limit: u64) -> DeleteMany<Entity> {
+/// Selects and locks expired keys with their accounts. Leaves out keys with links, because these would be deleted too,
+/// and keys that another transaction has locked.
+pub(crate) fn expired(expired_before: Timestamp, limit: u64) -> Select<Entity> {
     let of_key = Expr::col((device_codes::Entity, device_codes::Column::AccessKeyId))
         .eq(Expr::col((Entity, Column::Id)));
     let links = Query::select()
@@ -267,10 +290,14 @@ pub(crate) fn delete_expired(expired_before: Timestamp, limit: u64) -> DeleteMan
         .from(device_codes::Entity)
         .and_where(of_key)
         .to_owned();
-    let expired = Entity::find()
+    Entity::find()
+        .select_only()
+        .columns([Column::AccountId, Column::Id])
         .filter(Column::ExpiresAt.lt(expired_before.as_millis()))
-        .filter(Expr::exists(links).not());
-    delete_some(expired, limit)
+        .filter(Column::AccountId.is_not_null())
+        .filter(Expr::exists(links).not())
+        .limit(row_count(limit))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
 }
 
 /// The condition that a key has not expired.
@@ -281,8 +308,8 @@ pub(crate) fn not_expired(now: Timestamp) -> Condition {
 }
 
 /// Records a use as [`last_use`](central_oauth_domain::clock_step::last_use) says.
-pub(crate) fn note_use(key: AccessKeyId, at: Timestamp) -> UpdateMany<Entity> {
-    let was_ahead = Column::LastUsedAt.gt((at + USED_AHEAD).as_millis());
+pub(crate) fn note_use(key: AccessKeyId, at: Timestamp, now: Timestamp) -> UpdateMany<Entity> {
+    let was_ahead = Column::LastUsedAt.gt((now + MAX_CLOCK_DIFFERENCE).as_millis());
     let at = at.as_millis();
     let is_last = Condition::any()
         .add(Column::LastUsedAt.is_null())

@@ -79,7 +79,6 @@ async fn key_of(
     }
 }
 
-/// Returns the row of a new link. The database assigns the id.
 /// Whether the link code is taken. The errors of both databases contain the name of the column.
 fn is_taken(error: &DbErr) -> bool {
     let violated = error.sql_err();

@@ -31,7 +31,7 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
     assert_uses(query, &["ix_workloads_identity", links]).await;
     let query = delete_before::<used_tokens::Entity>(used_tokens::Column::ExpiresAt, NOW, 100);
     assert_uses(query, &["ix_used_tokens_expires_at"]).await;
-    let query = keys::delete_expired(NOW, 100);
+    let query = keys::expired(NOW, 100);
     assert_uses(query, &["ix_access_keys_expires_at", links]).await;
     let query = keys::links_of(AccessKeyId(1));
     assert_uses(query, &[links]).await;
@@ -172,7 +172,7 @@ async fn keys_and_relinks_of_an_account_are_found_by_indexes() {
     let page = keys::keys_of(account).filter(access_keys::Column::Id.gt(7));
     let page = page.order_by_asc(access_keys::Column::Id).limit(10);
     assert_uses(page, &["ix_access_keys_account_id"]).await;
-    let note = keys::note_use(AccessKeyId(1), NOW);
+    let note = keys::note_use(AccessKeyId(1), NOW, NOW);
     assert_uses(note, &["INTEGER PRIMARY KEY (rowid=?)"]).await;
     let query = queries::relinks_of(account);
     assert_uses(query, &["ix_device_codes_relink_of"]).await;

@@ -81,6 +81,10 @@ impl StoredTokens {
             grant.refresh_token_expires_at = self.account.refresh_token_expires_at;
             grant.grant_expires_at = self.account.grant_expires_at;
         }
+        // An id in place of a name: userinfo did not respond this time.
+        if grant.display_name == grant.account.account_id {
+            grant.display_name.clone_from(&self.account.display_name);
+        }
         let has_refresh_token = grant.refresh_token.is_some();
         let grant = grant
             .with_earlier_lifetime(self.access_token_expiry(), has_refresh_token)

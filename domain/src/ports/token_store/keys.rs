@@ -44,8 +44,14 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Deletes up to `limit` keys without links that expired before `expired_before`. Returns how many were deleted.
-    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError>;
+    /// Deletes up to `limit` keys of accounts, without links, that expired before `expired_before`. Returns how many
+    /// were deleted. Their audit entries are part of the transaction.
+    async fn purge_keys(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+        audit: AuditDraft,
+    ) -> Result<u64, StoreError>;
 
     /// Returns up to `limit` keys without a MAC whose numbers are above `after`, in the order of their numbers.
     async fn keys_without_mac(
@@ -59,7 +65,11 @@ pub trait KeyStore: Send + Sync {
     async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
     /// Records when keys were last used, as [`last_use`](crate::clock_step::last_use) says. Skips keys that are gone.
-    async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError>;
+    async fn note_key_uses(
+        &self,
+        uses: &[(AccessKeyId, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 }
 
 /// What happens to the keys that a deleted key has created.

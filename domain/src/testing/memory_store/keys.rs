@@ -86,18 +86,29 @@ impl KeyStore for MemoryStore {
         Ok(gone)
     }
 
-    async fn purge_keys(&self, expired_before: Timestamp, limit: u64) -> Result<u64, StoreError> {
-        let (mut state, mut gone) = (self.lock(), 0);
+    async fn purge_keys(
+        &self,
+        expired_before: Timestamp,
+        limit: u64,
+        audit: AuditDraft,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.lock();
         let State { keys, links, .. } = &mut *state;
-        keys.retain(|_, key| {
+        let expired = keys.values().filter_map(|key| {
             let record = &key.record;
             let goes = record.expires_at.is_some_and(|at| at < expired_before)
-                && !links.values().any(|link| link.key == record.id)
-                && gone < limit;
-            gone += u64::from(goes);
-            !goes
+                && !links.values().any(|link| link.key == record.id);
+            key.account.filter(|_| goes).zip(Some(record.id))
         });
-        Ok(gone)
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let gone: Vec<_> = expired.take(limit).collect();
+        for (_, key) in &gone {
+            state.keys.remove(&key.0);
+        }
+        for entry in audit.expired_keys_deleted(&gone) {
+            state.keep_entry(entry);
+        }
+        Ok(gone.len() as u64)
     }
 
     async fn keys_without_mac(
@@ -133,11 +144,15 @@ impl KeyStore for MemoryStore {
         Ok(kept)
     }
 
-    async fn note_key_uses(&self, uses: &[(AccessKeyId, Timestamp)]) -> Result<(), StoreError> {
+    async fn note_key_uses(
+        &self,
+        uses: &[(AccessKeyId, Timestamp)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut state = self.lock();
         for (id, at) in uses {
             if let Some(key) = state.keys.get_mut(&id.0) {
-                key.record.last_used_at = Some(last_use(key.record.last_used_at, *at));
+                key.record.last_used_at = Some(last_use(key.record.last_used_at, *at, now));
             }
         }
         Ok(())

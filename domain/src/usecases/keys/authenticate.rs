@@ -151,7 +151,7 @@ impl Keys {
         key: AccessKeyId,
         stored: Option<Timestamp>,
     ) -> Option<Timestamp> {
-        self.uses.latest(key, stored)
+        self.uses.latest(key, stored, self.clock.now())
     }
 
     fn report_altered(&self, key: &KeyHolder, from: IpAddr) {

@@ -86,7 +86,7 @@ impl Keys {
     /// # Errors
     /// When the store fails; nothing is lost, call it again later.
     pub async fn store_uses(&self) -> Result<(), StoreError> {
-        self.uses.store(self.keys.as_ref()).await
+        self.uses.store(self.keys.as_ref(), self.clock.now()).await
     }
 }
 

@@ -21,7 +21,7 @@ pub const NOT_IDENTIFIED: &str = "the provider does not identify people, so anyb
      have the program request a new link code";
 /// Why no operator can start a link for an account without a key.
 pub const NO_KEY_LEFT: &str =
-    "the account has no access key any more, so it can only be linked anew by a program";
+    "the account has no access key any more: create a key for it, or link it anew with a program";
 
 impl Links {
     /// Hands out a link code with which the owner of an account consents again. The link belongs to one of the

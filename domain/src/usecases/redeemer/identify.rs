@@ -32,8 +32,9 @@ impl Redeemer {
             None => None,
         };
         let Some(owner) = self.owner(link, identity, relinked) else {
-            let detail =
-                "another person consented, but only the owner of the account can link it again";
+            let detail = "another person consented, but only the owner of the account can link it again; if it was the \
+                 owner, the provider gave them another id, perhaps because the client id or the tenant has changed: \
+                 delete the account and link it anew";
             let mismatch = Fault::new(FaultCode::AccountMismatch, detail);
             return Ok(RedeemResult::Over(Ending::Failed(mismatch)));
         };
@@ -55,26 +56,28 @@ impl Redeemer {
             } => (Some(account_id), display_name),
             Identity::Unknown => (None, None),
         };
-        let Some(account) = relinked else {
-            let (provider, identified) = (link.provider.clone(), known_as.is_some());
-            let key = match known_as {
-                Some(account_id) => AccountKey {
+        let provider = link.provider.clone();
+        let (identified, key) = match (relinked, known_as) {
+            (Some(account), known_as) => {
+                let same = known_as.as_ref() == Some(&account.key.account_id);
+                if !same && !is_anonymous(&account) {
+                    return None;
+                }
+                (same, account.key)
+            }
+            (None, Some(account_id)) => (
+                true,
+                AccountKey {
                     provider,
                     account_id,
                 },
-                None => AccountKey::random(provider, &self.entropy),
-            };
-            return Some(Owner {
-                display_name: display_name.unwrap_or_else(|| key.account_id.clone()),
-                identified,
-                key,
-            });
+            ),
+            (None, None) => (false, AccountKey::random(provider, &self.entropy)),
         };
-        let same = known_as.as_ref() == Some(&account.key.account_id);
-        (same || is_anonymous(&account)).then(|| Owner {
-            display_name: display_name.unwrap_or(account.display_name),
-            identified: same,
-            key: account.key,
+        Some(Owner {
+            display_name: display_name.unwrap_or_else(|| key.account_id.clone()),
+            identified,
+            key,
         })
     }
 }

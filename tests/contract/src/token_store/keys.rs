@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use central_oauth_domain::audit::Actor;
+use central_oauth_domain::audit::{Actor, AuditKind};
 use central_oauth_domain::grant::{
     AccessKeyId, AccountId, KeyBinding, KeyHolder, KeyLimits, KeyMaker, KeyRecord, KeyRole, NewKey,
 };
@@ -10,6 +10,7 @@ use central_oauth_domain::ports::{Descendants, KeyCreation, StoreError, TokenSto
 use tokio::task::JoinSet;
 
 use super::Fixture;
+use super::audit::log;
 use super::samples::*;
 
 pub(super) async fn an_unknown_key_opens_nothing(fixture: &dyn Fixture) {
@@ -184,14 +185,23 @@ pub(super) async fn keys_that_have_expired_go(fixture: &dyn Fixture) {
     }
     // A key with a link stays until the link is deleted.
     keep(&*store, new_relink(2, made[0], ada.id)).await;
-    assert_eq!(store.purge_keys(at(20), 10).await.unwrap(), 0);
-    assert_eq!(store.purge_keys(at(21), 0).await.unwrap(), 0);
-    assert_eq!(store.purge_keys(at(21), 10).await.unwrap(), 1);
+    let purge = async |before, limit| {
+        let purged = store.purge_keys(at(before), limit, draft(Actor::Service));
+        purged.await.unwrap()
+    };
+    assert_eq!(purge(20, 10).await, 0);
+    assert_eq!(purge(21, 0).await, 0);
+    assert_eq!(purge(21, 10).await, 1);
     store.purge_links(at(9000), at(9000), 10).await.unwrap();
-    assert_eq!(store.purge_keys(at(31), 1).await.unwrap(), 1);
-    assert_eq!(store.purge_keys(at(31), 10).await.unwrap(), 1);
+    assert_eq!(purge(31, 1).await, 1);
+    assert_eq!(purge(31, 10).await, 1);
     let left: Vec<_> = all(&*store, ada.id).await.iter().map(|k| k.id).collect();
     assert_eq!(left, [owner, made[3]]);
+    let entries = log(&*store).await.into_iter().map(|entry| entry.content);
+    let deletions = entries.filter(|entry| entry.kind == AuditKind::KeyDeleted.as_str());
+    let mut gone: Vec<_> = deletions.map(|entry| (entry.account, entry.key)).collect();
+    gone.sort_unstable_by_key(|(_, key)| key.map(|key| key.0));
+    assert_eq!(gone, [0, 1, 2].map(|n| (Some(ada.id), Some(made[n]))));
 }
 
 pub(super) async fn a_key_needs_an_account_and_a_hash_of_its_own(fixture: &dyn Fixture) {
@@ -300,7 +310,7 @@ pub(super) async fn the_latest_use_is_noted(fixture: &dyn Fixture) {
         vec![(second, at(25)), (first, at(29))],
         vec![(second, at(40))],
     ] {
-        store.note_key_uses(&uses).await.unwrap();
+        store.note_key_uses(&uses, at(40)).await.unwrap();
         let keys = all(&*store, ada.id).await;
         noted.push([keys[0].last_used_at, keys[1].last_used_at]);
     }
@@ -319,8 +329,12 @@ pub(super) async fn a_use_far_in_the_future_is_replaced(fixture: &dyn Fixture) {
     let store = fixture.store();
     let ada = linked(&*store, 1, grant("ada", "one"), 10).await;
     let id = found(&*store, 1).await.key;
-    for (used, last) in [(YEAR, YEAR), (40, 40), (20, 40)] {
-        store.note_key_uses(&[(id, at(used))]).await.unwrap();
+    // The last use was stored late, for example because the database was away.
+    for (used, now, last) in [(YEAR, YEAR, YEAR), (400, 400, 400), (20, 400, 400)] {
+        store
+            .note_key_uses(&[(id, at(used))], at(now))
+            .await
+            .unwrap();
         let keys = all(&*store, ada.id).await;
         assert_eq!(keys[0].last_used_at, Some(at(last)), "{used}");
     }
@@ -332,7 +346,7 @@ pub(super) async fn uses_noted_at_once_leave_the_latest(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for n in 0..16 {
         let store = fixture.store();
-        tasks.spawn(async move { store.note_key_uses(&[(id, at(n))]).await.unwrap() });
+        tasks.spawn(async move { store.note_key_uses(&[(id, at(n))], at(16)).await.unwrap() });
     }
     tasks.join_all().await;
     let keys = all(&*fixture.store(), ada.id).await;

@@ -72,7 +72,7 @@ pub(super) async fn what_stays_the_same_has_not_changed(fixture: &dyn Fixture) {
     linked(&*store, 3, grant("eve", "one"), 11).await;
     pending(&*store, 4).await;
     let used = [(both[0].0, at(30)), (both[1].0, at(31))];
-    store.note_key_uses(&used).await.unwrap();
+    store.note_key_uses(&used, at(31)).await.unwrap();
     assert_eq!(changed(&*store, &both).await, []);
     assert_eq!(seen(&*store, 1).await, both[0]);
 }

@@ -205,6 +205,13 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "Session doesn't have required client"),
             "refused doubtful_invalid_grant",
         ),
+        // keycloak/keycloak issue 50926: the session survives.
+        (
+            "keycloak",
+            400,
+            both("invalid_grant", "User disabled"),
+            "unavailable",
+        ),
         (
             "keycloak",
             400,

@@ -4,7 +4,7 @@ use std::task::Poll;
 use central_oauth_test_postgres::{Cluster, PgBouncer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, advance, pause, sleep};
 
 use super::*;
 use crate::url::{DatabaseUrl, Place};
@@ -114,7 +114,17 @@ async fn connections_are_replaced_once_nothing_answers_or_half_of_them_may_hang(
         pool.give_up(first, asked_at);
         assert_eq!(generation(), first, "another caller has got an answer");
     }
+    pause();
+    advance(Duration::from_secs(3600)).await;
     pool.give_up(first, asked_at);
+    assert_eq!(
+        generation(),
+        first,
+        "two of three connections are dead by now"
+    );
+    for _ in 0..2 {
+        pool.give_up(first, asked_at);
+    }
     let second = generation();
     assert_ne!(second, first, "three of five may hang");
     pool.give_up(first, asked_at);

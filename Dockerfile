@@ -1,9 +1,9 @@
-# Two stages: the first builds a static binary; the image of the second contains only that, certificates and an empty data folder.
+# The first stage builds a static binary. The final image contains only this binary, CA certificates and an empty data folder.
 
 FROM docker.io/library/rust:1-bookworm AS build
 WORKDIR /src
 COPY . .
-# The GNU target links statically with this flag; the explicit target keeps it away from build scripts.
+# The flag `crt-static` makes the GNU target link statically. Because of `--target`, it does not apply to build scripts.
 RUN target="$(rustc --print host-tuple)" \
  && RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target "$target" --bin central-oauth \
  && install -D "target/$target/release/central-oauth" /image/usr/local/bin/central-oauth \

@@ -1,9 +1,9 @@
 //! Liveness: how long an account may have no token.
 //!
-//! The design bounds that time. A refresh that a crash interrupts continues when its lease expires; in an outage one
-//! probe comes first; and a process may have to start. An account that failed waits for the pause that its backoff has reached.
-//! Each pause is at most a quarter longer than twice the pause before, so it is never longer than
-//! [`BACKOFF_SPREAD`] times the time for which the account has been failing, plus the first pause.
+//! This time has a limit. A refresh that a crash interrupts continues when its lease expires. In an outage, one probe
+//! comes first. A process may have to start. An account that failed waits for the current pause of its backoff. Each
+//! pause is at most a quarter longer than twice the pause before. Therefore no pause is longer than [`BACKOFF_SPREAD`]
+//! times the time for which the account has been failing, plus the first pause.
 //!
 //! Times of deliberate faults do not count: the clock stops while nobody can refresh, and restarts with each attempt that
 //! a fault, a kill or a `Retry-After` ends.
@@ -25,7 +25,7 @@ const UNSEEN_HITS: usize = 2;
 /// Number of failing accounts that make an outage of the provider.
 const ACCOUNTS_OF_AN_OUTAGE: usize = 5;
 
-/// The times that the design allows, without deliberate faults.
+/// The longest times that are allowed without deliberate faults.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Design {
     /// How long a lease lasts.

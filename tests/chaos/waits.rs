@@ -22,7 +22,7 @@ impl Report {
         gaps.max_by_key(|gap| gap.to - gap.from)
     }
 
-    /// Returns the accounts that had no token for longer than the design allows.
+    /// Returns the accounts that had no token for longer than [`due`] allows.
     pub(super) fn overdue(&self) -> Vec<String> {
         let judged = self.judged_gaps().into_iter();
         let overdue = judged.filter(|(gap, due)| gap.to > *due);

@@ -2,7 +2,7 @@
 //!
 //! A sealed value is `version (1 byte) | key id (4) | nonce (12) | ciphertext and tag`. The key id says which key
 //! decrypts the value, so that several keys can be in use during a key rotation. The associated data are the version,
-//! the key id, and the caller's associated data, with which the domain names the row and column of the value.
+//! the key id, and the caller's associated data, which names the row and column of the value.
 
 mod key;
 
@@ -35,7 +35,7 @@ struct KeyedCipher {
 }
 
 impl AesGcmSivCipher {
-    /// Creates a cipher; `entropy` is the source of nonces.
+    /// Creates a cipher. `entropy` generates its nonces.
     #[must_use]
     pub fn new(current: &SecretKey, previous: &[SecretKey], entropy: Arc<Entropy>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The cipher keeps the contract of its port, and its format keeps its promises.
+//! Runs the contract suite of the Cipher port, and tests the format of sealed values.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -48,14 +48,14 @@ fn knows_the_keys_that_it_was_given() {
     assert!(!cipher(2, &[3], &entropy).known_seal_ids().contains(&first));
 }
 
-/// The same key gives the same id in every process, and in databases of years ago.
+/// The id of a key must never change, because old databases contain it.
 #[test]
 fn the_seal_id_is_a_version_and_the_start_of_a_hash() {
     let present = cipher(1, &[], &Arc::new(seeded_entropy(1))).current_seal_id();
     assert_eq!(present.to_string(), "01a242c73b");
 }
 
-/// RFC 4231, test case 2, with the key padded by zeros as HMAC does itself.
+/// RFC 4231 section 4.3 (test case 2). HMAC pads short keys with zeros, so the padded key gives the same hash.
 #[test]
 fn the_keyed_hash_is_hmac_sha_256() {
     let mut key = [0; 32];

@@ -1,4 +1,4 @@
-//! Any bytes in the place of a sealed value, and sealed values that somebody has damaged. `PROPTEST_CASES` sets how many.
+//! Tests that the cipher rejects random bytes and damaged sealed values. `PROPTEST_CASES` sets the number of cases.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn cipher() -> AesGcmSivCipher {
     AesGcmSivCipher::new(&key, &[], Arc::new(seeded_entropy(1)))
 }
 
-/// What somebody does to a sealed value.
+/// A modification of a sealed value.
 #[derive(Debug, Clone)]
 enum Damage {
     Change(Index, u8),

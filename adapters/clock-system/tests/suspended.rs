@@ -1,4 +1,4 @@
-//! The uptime goes on while the machine is suspended.
+//! The uptime includes the time for which the machine was suspended.
 
 use std::env::current_exe;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use central_oauth_clock_system::SystemClock;
 use central_oauth_domain::ports::Clock;
 
-/// How long the machine seems to have been suspended, in seconds.
+/// Duration of the simulated suspension in seconds.
 const SUSPENDED: u64 = 1_000_000;
 
-/// A time namespace moves `CLOCK_BOOTTIME` forward and no other clock, as a suspended machine does.
+/// The time namespace moves only `CLOCK_BOOTTIME` forward, as a suspension does.
 #[test]
 fn uptime_counts_the_time_for_which_the_machine_was_suspended() {
     let before = SystemClock.uptime().as_secs();

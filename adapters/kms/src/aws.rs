@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::client::{client_for, credentials_client, one_line, secret_json, send};
 use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service};
 
-/// A key in AWS KMS, by its own ARN or that of an alias.
+/// A key in AWS KMS, named by its own ARN or by the ARN of an alias.
 pub(crate) struct AwsKms {
     arn: String,
     client: Client,
@@ -222,7 +222,7 @@ struct Files;
 
 impl FileRead for Files {
     async fn file_read(&self, path: &str) -> Result<Vec<u8>, Error> {
-        // Blocking is fine: the files are small and local, and are read at the start and about once an hour.
+        // Blocking is fine: the files are small and local, and this reads them only about once an hour.
         std::fs::read(path)
             .map_err(|error| Error::unexpected("a file cannot be read").with_source(error))
     }

@@ -55,7 +55,7 @@ fn build(client: reqwest::ClientBuilder) -> Result<Client, InvalidKeyName> {
 
 /// Serializes a request, which may contain the secret key. Dropping the result wipes its memory.
 pub(crate) fn secret_json(body: &impl Serialize) -> Result<Bytes, KmsError> {
-    // The capacity is enough, so the buffer never reallocates, which would leave a copy of the key in memory.
+    // The capacity must be enough, because a reallocation would leave a copy of the key in memory.
     let mut buffer = Zeroizing::new(Vec::with_capacity(LONGEST));
     let written = serde_json::to_writer(&mut *buffer, body);
     written.map_err(|error| KmsError::Refused(error.to_string()))?;
@@ -67,7 +67,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, KmsError> {
     let status = response.status();
     let mut body = Zeroizing::new(Vec::with_capacity(LONGEST));
     while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
-        // Within the capacity, the buffer never reallocates, which would leave a copy of the key in memory.
+        // The body must fit the capacity, because a reallocation would leave a copy of the key in memory.
         if body.len() + chunk.len() > LONGEST {
             return Err(KmsError::Unavailable("its response is too long".to_owned()));
         }

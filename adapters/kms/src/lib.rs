@@ -23,8 +23,8 @@ use transit::Transit;
 /// Length of the secret key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// Reads the Vault token for the Transit engine, or the PIN of a PKCS#11 token. It is called before each request,
-/// because an agent may replace the Vault token in its file.
+/// A function that reads the Vault token for the Transit engine, or the PIN of a PKCS#11 token. It runs before each
+/// request, because an agent may have replaced the Vault token in its file.
 pub type SecretSource = Box<dyn Fn() -> Result<SecretString, String> + Send + Sync>;
 
 /// A key in a key management service. It wraps and unwraps the secret key of Central OAuth.
@@ -85,7 +85,7 @@ pub enum InvalidKeyName {
 /// One kind of key management service.
 #[async_trait]
 trait Service: Send + Sync {
-    /// Encrypts a key. The result contains no blank and no comma.
+    /// Encrypts a key. The result contains no spaces and no commas.
     async fn encrypt(&self, key: &[u8; KEY_LENGTH]) -> Result<String, KmsError>;
 
     /// Decrypts a ciphertext of [`Service::encrypt`]. Returns the key as base64.

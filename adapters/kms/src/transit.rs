@@ -98,8 +98,8 @@ impl Transit {
             return Ok(response.map_err(|_| malformed())?.data);
         }
         let status = answer.status;
-        // Only Vault's own errors can be refusals. An ingress sends a page, and a standby may redirect to the active node
-        // (hashicorp/vault#10898).
+        // Only a JSON error comes from Vault itself and may be a refusal. An ingress sends an HTML page, and a standby
+        // may redirect to the active node (hashicorp/vault#10898).
         let Ok(Errors { errors }) = serde_json::from_slice(&answer.body) else {
             return Err(KmsError::Unavailable(status.to_string()));
         };

@@ -32,8 +32,7 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// Creates a client. With plain http (`is_plain`), the client loads no CA certificates, which a small image may
-    /// lack.
+    /// Creates a client. For plain http (`is_plain`) it loads no CA certificates, because a small image may have none.
     pub(crate) fn new(
         is_plain: bool,
         timeout: Duration,

@@ -1,4 +1,5 @@
-//! The metrics. The domain's observer updates them; Prometheus scrapes them, or the SDK sends them over OTLP.
+//! The metrics. The domain updates them through its `Observer` port. Prometheus scrapes them, or the SDK sends them over
+//! OTLP.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -119,8 +120,8 @@ impl Metrics {
         self.is.request_duration.record(took, &labels);
     }
 
-    /// Registers `look`, which returns how many of the store's connections are busy and how many are open. It is called
-    /// whenever metrics are collected.
+    /// Registers `look`, which returns how many of the store's connections are busy and how many are open. Each
+    /// collection of the metrics calls `look`.
     pub fn watch_connections(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::STORE_CONNECTIONS;
         let gauge = self.meter.u64_observable_gauge(metric.name);
@@ -144,8 +145,8 @@ impl Metrics {
         self.is.census_duration.record(took.as_secs_f64(), &[]);
     }
 
-    /// Registers `look`, which returns how many exports were accepted and how many failed. It is called whenever
-    /// metrics are collected.
+    /// Registers `look`, which returns how many exports were accepted and how many failed. Each collection of the
+    /// metrics calls `look`.
     pub(crate) fn watch_exports(&self, look: impl Fn() -> (u64, u64) + Send + Sync + 'static) {
         let metric = &catalogue::TELEMETRY_EXPORTS;
         let counter = self.meter.u64_observable_counter(metric.name);

@@ -39,9 +39,9 @@ pub struct TelemetryOptions {
     pub receivers: Vec<ReceiverName>,
     /// Whether Prometheus scrapes the metrics of this process.
     pub is_scraped: bool,
-    /// Where to send traces; `None`: nowhere.
+    /// Where to send traces. `None` turns traces off.
     pub traces: Option<Collector>,
-    /// Where to send metrics; `None`: nowhere.
+    /// Where to send metrics. `None` sends none.
     pub metrics: Option<Collector>,
     /// `OTEL_SERVICE_NAME`, if the operator set it.
     pub service_name: Option<String>,
@@ -87,7 +87,7 @@ impl Telemetry {
     /// Timeout of the last export.
     const GRACE: Duration = Duration::from_secs(2);
 
-    /// Starts telemetry. Call it inside the tokio runtime, which will send the telemetry.
+    /// Starts telemetry. Call this inside the tokio runtime that shall send the telemetry.
     ///
     /// # Errors
     /// [`TelemetryError`], for example if the SDK rejects an `OTEL_*` variable.
@@ -141,11 +141,11 @@ impl Telemetry {
         Some(layer.with_filter(LevelFilter::DEBUG.and(filter_fn(is_exported))))
     }
 
-    /// Exports what is still buffered; gives up after 2 seconds.
+    /// Exports the buffered telemetry. Gives up after 2 seconds.
     pub async fn stop(self) {
         let (done, is_done) = oneshot::channel();
-        // The SDK may wait for its threads without a limit. So a separate thread calls the SDK, and is abandoned after
-        // the timeout.
+        // The SDK may wait for its threads without a timeout. Therefore a separate thread calls the SDK, and this
+        // function stops waiting for it after the timeout.
         thread::spawn(move || {
             if let Some(tracer) = self.tracer {
                 let _ = tracer.shutdown_with_timeout(Self::GRACE);
@@ -159,7 +159,7 @@ impl Telemetry {
     }
 }
 
-/// Whether a span or event is exported: only spans of this workspace, and its events of level INFO and above.
+/// Whether a span or event is exported: all spans of this workspace, and its events of level INFO and above.
 fn is_exported(metadata: &Metadata<'_>) -> bool {
     let is_ours = metadata.target().starts_with("central_oauth");
     is_ours && (metadata.is_span() || *metadata.level() <= Level::INFO)

@@ -18,12 +18,12 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt as _, get_otel_context};
 
 /// Maximum number of stored links. The service allows no more open links at once (`Links::MOST_OPEN`).
 const MAX_LINKS: usize = 10_000;
-/// Maximum length of `tracestate`. W3C Trace Context requires that at least this length is passed on; a longer header
-/// is ignored.
+/// Maximum length of `tracestate`. A longer header is ignored. W3C Trace Context requires support for at least this
+/// length.
 const MAX_STATE: usize = 512;
 
-/// Stores in memory which request started each link, so that later work on a link is connected to its request. Links
-/// from before a restart are not connected. Ids of links increase, so the first entry is the oldest link.
+/// The request that started each link. Later work on a link is connected to this request, but not after a restart.
+/// Link ids increase, so the first entry is the oldest link.
 #[derive(Default)]
 pub(crate) struct LinkTraces(Mutex<BTreeMap<LinkId, SpanContext>>);
 

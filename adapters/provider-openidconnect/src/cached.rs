@@ -159,7 +159,7 @@ mod tests {
         deadline.bound(std::future::pending()).await?
     }
 
-    /// Returns the value, and how long the caller waits for it while the provider hangs.
+    /// Requests the value while the provider hangs. Returns the value (0 on failure) and how long the request took.
     async fn waited(cached: &Cached<u8>, timeout: Duration) -> (u8, Duration) {
         let began = Instant::now();
         let deadline = Deadline::after(timeout, &*cached.clock);
@@ -179,7 +179,7 @@ mod tests {
         let (value, waited_for) = waited(&cached, RETRY_AFTER).await;
         assert!(value == 7 && waited_for < LEASE_MARGIN, "{waited_for:?}");
 
-        // A caller waits longer than `WAIT` for the replacement of a value that did not work.
+        // After a value was marked as unusable, a caller waits longer than `WAIT` for its replacement.
         cached.expire().await;
         let (value, waited_for) = waited(&cached, WAIT * 4).await;
         assert!(value == 7 && waited_for >= WAIT * 2, "{waited_for:?}");

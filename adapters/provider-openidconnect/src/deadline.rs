@@ -78,7 +78,7 @@ mod tests {
     fn suspended_time_counts() {
         let clock = FixedClock::default();
         let deadline = Deadline::after(Duration::from_secs(10), &clock);
-        // `Instant` stands still while the machine is suspended.
+        // While the machine is suspended, `FixedClock` advances like the uptime, but `Instant` does not.
         clock.advance(Duration::from_secs(5));
         assert!(!deadline.is_over(&clock));
         clock.advance(Duration::from_secs(1));
@@ -87,7 +87,7 @@ mod tests {
         assert!(deadline.is_over(&clock));
     }
 
-    /// Suspends the thread while one byte arrives, and returns this byte. A separate task reads the byte, like the
+    /// Blocks the thread while one byte arrives, and returns this byte. A separate task reads the byte, like the
     /// connection task of an HTTP client.
     async fn answer() -> u8 {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

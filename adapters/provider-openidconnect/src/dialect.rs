@@ -352,7 +352,7 @@ mod tests {
         assert!(words.knows("invalid_scope: no") && !words.knows("made_up"));
     }
 
-    /// Firewalls send these phrases, too, so they are not error codes of the authorization server.
+    /// Firewalls send these phrases too, so the phrases are not error codes of the authorization server.
     #[test]
     fn phrases_of_others_are_no_codes() {
         let words = Dialect::default();

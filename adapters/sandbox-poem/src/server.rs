@@ -78,7 +78,7 @@ impl Sandbox {
         &self.app.endpoints
     }
 
-    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier consent, also an
+    /// Records that `person` (a `sub`) consents to the flow of a user code. Replaces an earlier consent, even an
     /// automatic one. Returns false if `person` is not a `sub` of the sandbox, or if the code is unknown, expired,
     /// declined or redeemed.
     #[must_use]

@@ -4,7 +4,7 @@ use poem::Request;
 
 use crate::model::{Issued, RefreshRefusal};
 
-/// Watches the token endpoint. The calls come in the order in which the requests were decided.
+/// Watches the token endpoint. The calls come in the order of the decisions on the requests.
 pub trait Witness: Send + Sync {
     /// Called when a client has redeemed a device code, which starts a token family. `person` is the `sub`. `family` is
     /// the name of the family, which each of its refresh tokens contains.

@@ -1,6 +1,6 @@
 use url::{Host, Url};
 
-/// Whether the host of a URL is this machine, so that plain http is safe.
+/// Whether the host of a URL is on loopback. Only there is plain http safe.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {

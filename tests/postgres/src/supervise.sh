@@ -1,13 +1,14 @@
 # Runs one server for a test: supervise.sh FOLDER LOG SIGNAL COMMAND...
 #
-# Reads an order a line: "start", or the name of a signal to end the server with. Answers each with the server's process
-# id, or "stopped". When its input ends, because its owner asked for it or is gone, it ends the server with SIGNAL and
-# removes FOLDER.
+# Reads one command per line from stdin. "start" starts the server and prints its process id. The name of a signal stops
+# the server with this signal and prints "stopped". When stdin is closed, for example because the test process has
+# ended, the script stops the server with SIGNAL and deletes FOLDER.
 folder=$1 log=$2 last=$3
 shift 3
 server=
 
-# Caught and not ignored, as what is ignored here the server would ignore, too. A caught signal ends the reading below.
+# The signals are caught, not ignored, because the server would inherit ignored signals. A caught signal ends the loop
+# below.
 trap : HUP INT TERM PIPE
 
 stop() {
@@ -32,7 +33,7 @@ while read -r order; do
 done
 
 stop "$last"
-# Somebody whom the owner started may still be writing there.
+# Another program that the test started may still be writing to the folder, so retry.
 for attempt in 1 2 3 4 5; do
   rm -rf "$folder" 2>/dev/null && break
   sleep 1

@@ -1,5 +1,5 @@
-//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. LABEL names the key that decrypts the text. So the operator
-//! can configure another key while there are still texts that the previous key has wrapped.
+//! The text of a wrapped key: `pkcs11:METHOD:LABEL:BASE64`. LABEL names the key that decrypts the text. After the
+//! operator configures another key, texts that the previous key wrapped can still be decrypted.
 
 use std::fmt;
 

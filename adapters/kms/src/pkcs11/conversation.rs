@@ -42,7 +42,7 @@ impl Conversations {
             Err(error) => return Err(judge(error)),
         }
         let done = self.with_session(&module, pin, task);
-        // If this fails, the module stays initialised, which the next conversation accepts.
+        // If this fails, the module stays initialised. The next conversation accepts an initialised module.
         let _ = module.finalize();
         done
     }

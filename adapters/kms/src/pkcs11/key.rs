@@ -13,7 +13,7 @@ use crate::{KEY_LENGTH, KmsError};
 
 const IV_LENGTH: usize = 12;
 const TAG_BITS: u64 = 128;
-/// Associated data of AES-GCM, so that another program that uses the same AES key rejects our ciphertext.
+/// Associated data of AES-GCM. It makes other programs with the same AES key reject our ciphertext.
 const CONTEXT: &[u8] = b"central-oauth";
 
 /// Encrypts the secret key with the AES key of this label, or with the RSA key if there is no AES key.
@@ -95,7 +95,7 @@ fn oaep() -> Mechanism<'static> {
     Mechanism::RsaPkcsOaep(PkcsOaepParams::new(hash, mask, PkcsOaepSource::empty()))
 }
 
-/// Finds the key of this class and label; an error if there are several.
+/// Finds the key of this class and label. Fails if there are several.
 fn find(
     session: &Session,
     class: ObjectClass,

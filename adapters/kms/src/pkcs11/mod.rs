@@ -56,7 +56,7 @@ impl Pkcs11 {
         let pin = (self.pin)().map_err(KmsError::Unavailable)?;
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |conversations: &mut Conversations| {
-            // Skips tasks whose callers no longer wait, so that a token which hung is not flooded afterwards.
+            // Skips tasks whose callers no longer wait. A token that hung would otherwise get all of them at once.
             if !answer.is_closed() {
                 // The send fails only if the caller has stopped waiting.
                 let _ = answer.send(conversations.hold(pin, task));
@@ -82,8 +82,7 @@ impl Service for Pkcs11 {
         let encrypt = move |session: &Session| key::encrypt(session, &object, &plaintext);
         let ciphertext = self.ask(encrypt).await?;
         let encrypted = ciphertext.to_string();
-        // Some modules ignore the given IV and use their own, so that nobody can decrypt the result. Therefore test now
-        // that the result can be decrypted.
+        // Some modules ignore the given IV and use their own. Nobody can decrypt such a ciphertext, so test it now.
         let decrypted = self.ask(move |session| key::decrypt(session, &ciphertext));
         if *decrypted.await? == key[..] {
             return Ok(encrypted);

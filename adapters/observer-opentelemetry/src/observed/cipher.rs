@@ -18,8 +18,8 @@ impl ObservedCipher {
     }
 }
 
-/// Runs `work` in a child of the current span. Without a current span it creates none, because that would start a
-/// trace.
+/// Runs `work` in a child of the current span. If there is no current span, creates no span, because a span without a
+/// parent would start a new trace.
 fn part<T>(name: &'static str, work: impl FnOnce() -> T) -> T {
     if Span::current().is_none() {
         return work();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use central_oauth_observer_opentelemetry::catalogue::{ALL, Kind, Metric};
 
-/// The labels by their OTLP names, with their possible values. Nothing that a caller sends becomes a value.
+/// The labels by their OTLP names, with their possible values. Text from a caller never becomes a value.
 pub(super) const LABELS: &[(&str, &str)] = &[
     (
         "provider",

@@ -36,7 +36,7 @@ fn scraped(providers: &[&str]) -> Telemetry {
     Telemetry::start(options).unwrap()
 }
 
-/// Reports every event once, for a provider of this name, with all label values.
+/// Reports every event for this provider, once for each label value.
 fn tell_everything(metrics: &Metrics, provider: &str) {
     let provider = ProviderName::new(provider);
     let second = Duration::from_secs(1);
@@ -95,7 +95,7 @@ fn answered(metrics: &Metrics, method: &'static str, route: Option<&str>, status
     metrics.answered(method, route, status, Duration::from_millis(3));
 }
 
-/// The lines of series, without comments and figures.
+/// Returns the series without comments and values.
 fn series(text: &str) -> BTreeSet<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let names = lines.filter_map(|line| line.rsplit_once(' '));
@@ -154,7 +154,7 @@ fn metrics_match_the_reported_events() {
             format!("central_oauth_webhooks_total{{outcome=\"{outcome}\",receiver=\"ops\"}} 0");
         assert!(before.contains(&line), "{before}");
     }
-    // A count of accounts that never succeeds is as old as the service.
+    // Until the first count of accounts, the timestamp is the start of the service.
     assert!(before.contains("central_oauth_census_timestamp_seconds 1780000000"));
     assert!(before.contains("central_oauth_census_duration_seconds 0"));
     tell_everything(metrics, "work");

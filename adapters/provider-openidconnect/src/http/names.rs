@@ -246,7 +246,8 @@ mod tests {
         assert_eq!(kind.is_private(&home), Ok(true));
         assert_eq!(kind.is_private(&at(&["192.0.2.1"])), Ok(false));
         assert_eq!(kind.is_private(&home), Err(Inward::Moved));
-        // If the issuer now resolves to a private address, its metadata may still not name private hosts.
+        // The issuer had a public address before. Even if it has a private address now, its metadata must not name private
+        // hosts.
         let rebound = judge(&home, &kind, || async { Ok(home.clone()) }).await;
         assert!(rebound.is_err());
     }

@@ -138,8 +138,8 @@ mod tests {
         assert_eq!(pause("1800000030000", now), THIRTY, "milliseconds");
     }
 
-    // Reddit writes the number of remaining requests as a decimal. Discord writes the reset in seconds, Atlassian
-    // ("Rate limiting") as an ISO 8601 date.
+    // Reddit writes the number of remaining requests as a decimal. Discord writes the reset in seconds. Atlassian ("Rate
+    // limiting") writes the reset as an ISO 8601 date.
     #[test]
     fn limits_are_written_in_several_ways() {
         for (remaining, reset, when) in [

@@ -40,7 +40,7 @@ fn query(url: &Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-/// Starts an authorization request, and redeems this callback for it.
+/// Starts an authorization request, and redeems the code in `callback`.
 pub(crate) async fn round_trip(
     settings: ProviderSettings,
     callback: &str,
@@ -131,8 +131,8 @@ async fn spaces_are_percent_encoded() {
     assert_eq!(query(&address(&consent))["scope"], "openid repo+issues");
 }
 
-// RFC 6749 section 3.1: the endpoint's own query is kept. Some providers need additional parameters, such as Google's
-// `access_type`.
+// RFC 6749 section 3.1: the client keeps the query of the endpoint. Some providers need additional parameters, such as
+// `access_type` for Google.
 #[tokio::test]
 async fn what_the_endpoint_and_the_profile_add() {
     let settings = ProviderSettings {
@@ -170,7 +170,8 @@ async fn no_parameter_comes_twice() {
     assert_eq!(query["realm"], "a");
 }
 
-// RFC 9126 section 5. The metadata does not apply to an authorization endpoint that the operator configured.
+// RFC 9126 section 5: the metadata may require pushed authorization requests. This does not apply to an authorization
+// endpoint that the operator configured.
 #[tokio::test]
 async fn nobody_is_sent_to_a_server_that_needs_pushed_requests() {
     let metadata = json!({"require_pushed_authorization_requests": true});
@@ -260,7 +261,7 @@ async fn the_answer_must_come_from_the_right_server() {
     }
 }
 
-// OpenID Connect Core section 3.1.3.7, 11.
+// OpenID Connect Core section 3.1.3.7, step 11: the nonce of the ID token must be the nonce of the request.
 #[tokio::test]
 async fn the_id_token_must_answer_this_request() {
     let encode = |claims: Value| format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims.to_string()));
@@ -337,7 +338,7 @@ async fn the_right_nonce_passes() {
     assert_eq!(step(&outcome), "granted");
 }
 
-// After the operator changes the flow, a link that was started with the old flow is rejected.
+// If the operator changes the flow, links that started with the old flow are rejected.
 #[tokio::test]
 async fn a_handle_of_the_other_flow() {
     let stub = granting().await;
@@ -375,7 +376,7 @@ async fn neither_code_nor_verifier_is_repeated() {
     }
 }
 
-// Texts in a callback are untrusted, so they are shortened to one line.
+// Texts in a callback are untrusted, so each becomes one short line.
 #[tokio::test]
 async fn words_of_a_callback_are_bounded() {
     let long = format!(

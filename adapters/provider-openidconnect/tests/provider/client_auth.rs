@@ -31,7 +31,7 @@ fn confidential(settings: ProviderSettings) -> ProviderSettings {
     }
 }
 
-/// Id and secret from the `Authorization` header, then id and secret from the body.
+/// The id and the secret in the `Authorization` header, and then the id and the secret in the body.
 type Credentials = [Option<String>; 4];
 
 async fn credentials(stub: &Stub, settings: ProviderSettings) -> Credentials {
@@ -118,7 +118,7 @@ async fn a_public_client() {
     assert_eq!(sent, [None, None, own(ID), None]);
 }
 
-// RFC 8414 section 2: `token_endpoint_auth_methods_supported` decides. Without it, the default is
+// RFC 8414 section 2: the metadata names the methods in `token_endpoint_auth_methods_supported`. The default is
 // `client_secret_basic`.
 #[tokio::test]
 async fn as_the_issuer_says() {
@@ -149,7 +149,7 @@ async fn as_the_issuer_says() {
     }
 }
 
-// RFC 8414 section 2: `revocation_endpoint_auth_methods_supported` decides at the revocation endpoint.
+// RFC 8414 section 2: `revocation_endpoint_auth_methods_supported` names the methods of the revocation endpoint.
 #[tokio::test]
 async fn as_the_issuer_says_of_revocation() {
     for (at_token, at_revocation, in_header) in [
@@ -182,8 +182,8 @@ async fn as_the_issuer_says_of_revocation() {
     }
 }
 
-// Some servers do not decode the header, against the RFC. They accept most secrets, because unreserved characters are
-// not encoded.
+// Some servers violate the RFC and do not decode the header. They accept most secrets nevertheless, because unreserved
+// characters are not encoded.
 #[tokio::test]
 async fn unreserved_characters_are_not_encoded() {
     let stub = refusing().await;
@@ -224,7 +224,7 @@ async fn another_way_is_tried_once_and_remembered() {
         let stub = accepting(true, move || invalid_client(status)).await;
         let subject = Subject::new(confidential(plain(&stub.base)));
         for round in 1..4 {
-            // Each endpoint is remembered separately, so each gets one extra request, and only in the first round.
+            // The method is stored for each endpoint, so each endpoint gets one extra request in the first round.
             assert!(subject.begin().await.is_ok(), "{status}");
             assert_eq!(stub.count("/device"), round + 1, "{status}");
             assert_eq!(step(&subject.redeem().await), "granted", "{status}");
@@ -264,7 +264,7 @@ async fn a_client_is_refused_in_several_ways() {
     }
 }
 
-// Some servers look for the client id only in the body, and answer with a vague error if it is missing.
+// Some servers read the client id only from the body, and return a vague error if the body has none.
 #[tokio::test]
 async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
     for body in [
@@ -281,8 +281,8 @@ async fn a_vague_refusal_before_there_is_a_grant_may_be_about_the_client() {
     }
 }
 
-// A vague error may also be about the grant. If both methods fail, neither is remembered as rejected, so the next
-// request tries both again.
+// A vague error may also be about the grant. If both methods fail, neither counts as rejected, and the next request
+// tries both again.
 #[tokio::test]
 async fn a_vague_refusal_teaches_nothing() {
     let is_bad = Arc::new(AtomicBool::new(true));
@@ -315,7 +315,7 @@ async fn a_vague_refusal_teaches_nothing() {
     assert_eq!(stub.count("/token"), 7);
 }
 
-// Secrets are removed from texts, and a short secret is a part of many words. The error must be recognised
+// Secrets are removed from error texts, and a short secret may be a part of an error code. The code must be recognised
 // nevertheless.
 #[tokio::test]
 async fn a_secret_that_is_a_part_of_an_error_hides_nothing_about_the_client() {
@@ -395,8 +395,8 @@ async fn requests_are_not_doubled_for_ever() {
     assert_eq!(stub.count("/token"), 7);
 }
 
-// A 401 without a code may be about the refresh token. Successful redemptions of other accounts do not end the pause,
-// during which only one method is tried.
+// A 401 without a code may be about the refresh token. After both methods got a 401, refreshes use only one method for
+// an hour, even if redemptions of other accounts succeed.
 #[tokio::test]
 async fn a_dead_token_is_not_presented_twice_for_ever() {
     let stub = Stub::start(|seen, _| match seen.form().contains_key("refresh_token") {
@@ -415,7 +415,7 @@ async fn a_dead_token_is_not_presented_twice_for_ever() {
     assert_eq!(stub.count("/token"), 9, "after an hour it is tried again");
 }
 
-// If the second method gets another error, it is not known whether the server accepts this method, so both count as
+// If the second method gets a different error, the server may not accept this method either. Both methods then count as
 // rejected.
 #[tokio::test]
 async fn a_second_refusal_in_other_words_is_none_of_the_first() {
@@ -481,7 +481,8 @@ async fn a_second_try_without_an_answer_leaves_it_open() {
     assert!(error.may_have_acted);
 }
 
-// A server may use up the authorization code before it checks the client. Then this link fails, and the next one works.
+// A server may invalidate the authorization code before it authenticates the client. This link fails then, and the next
+// link works.
 #[tokio::test]
 async fn a_code_that_the_first_try_spent_costs_one_link() {
     let stub = Stub::start(|seen, _| {

@@ -8,7 +8,7 @@ use crate::authorization_code::{CALLBACK, code_flow, granting, round_trip};
 use crate::quirks::{by_code, preset};
 use crate::support::{Stub, Subject, error_of, json as reply_json, kind, step, words_of};
 
-// RFC 6749 section 4.1.2.1.
+// RFC 6749 section 4.1.2.1: `access_denied` means that the person has declined.
 #[tokio::test]
 async fn the_person_says_no() {
     let stub = granting().await;
@@ -23,8 +23,8 @@ async fn the_person_says_no() {
     assert_eq!(stub.count("/token"), 0);
 }
 
-// Okta, tailscale #3334: the provider may decline instead of the person, and says why. Without a description, the
-// person has declined.
+// Okta, tailscale/tailscale#3334: if `access_denied` has a description, the provider may have declined for this reason.
+// Without a description, the person has declined.
 #[tokio::test]
 async fn the_provider_says_no_and_why() {
     let why = "User is not assigned to the client application.";
@@ -46,8 +46,8 @@ async fn the_provider_says_no_and_why() {
     assert_eq!(words_of(&outcome), Some(why));
 }
 
-// A callback with an error is stored unless `passing_error` returns the error. A stored error is final, whatever its
-// code.
+// A callback with an error is stored unless `passing_error` reports a temporary error. A stored error always ends the
+// link.
 #[tokio::test]
 async fn other_errors_end_the_link() {
     for (callback, code) in [
@@ -187,8 +187,8 @@ async fn a_code_is_good_for_one_redemption() {
     }
 }
 
-// oengusio/oengusio #125: Twitch sends only a message for an invalid or used code. A rate limit, a lost request and a
-// server error are not about the code.
+// oengusio/oengusio#125: for an invalid or used code, Twitch sends a message but no error code. Rate limits, timeouts and
+// server errors are not rejections of the code.
 #[tokio::test]
 async fn a_code_that_is_refused_without_a_word_of_the_protocol() {
     let twitch = || json!({"status": 400, "message": "Invalid authorization code"});

@@ -1,5 +1,5 @@
-//! Responses whose end is missing. The provider has rotated the refresh token anyway, so the received part is used if
-//! it contains enough.
+//! Truncated responses. The provider has already rotated the refresh token, so the adapter uses the received part if it
+//! contains the tokens.
 //!
 //! Sources: almide/almide pull request 1626 (no `close_notify`), tokio-rs/tls issue 157.
 
@@ -20,18 +20,18 @@ const BROTLI: &[u8] = b"\x1b\x3f\x00\x00\x04\x64\x73\xa9\x2f\x2b\x88\xc2\x83\xad
     \xda\x82\x34\x40\xaa\xd4\x2a\xae\x0f\x5e\xea\xe9\x25\x99\x57\x1d\xa1\xd7\x16\x27\x5a\x98\x51\xfb\x90\x31\
     \xcc\x3e";
 
-/// How a body ends before its time.
+/// How a body is cut off.
 #[derive(Clone, Copy, Debug)]
 enum End {
     /// A chunked body without its last chunk.
     Chunked,
-    /// Fewer bytes than `Content-Length` says.
+    /// A body that is shorter than its `Content-Length`.
     Length,
     /// A chunked body that stays open and sends nothing more.
     Never,
 }
 
-/// Answers with this status, these headers and this beginning of a body.
+/// Starts a server that sends this status, these headers and this truncated body.
 async fn answering(
     status: &'static str,
     headers: &'static str,
@@ -64,8 +64,7 @@ async fn answering(
     Subject::new(settings)
 }
 
-/// Returns the refresh token in the response (empty if there is none), or the error and whether the stored refresh
-/// token may be used up.
+/// Refreshes. Returns the refresh token in the response (empty if there is none), or the error and `may_have_acted`.
 async fn refreshed(subject: &Subject) -> Result<String, (ProviderError, bool)> {
     let token = match subject.refresh_answer().await {
         Ok(RefreshAnswer::Granted(grant)) => grant.refresh_token,
@@ -128,8 +127,7 @@ async fn errors_that_came_are_believed() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(40)));
 }
 
-// At any endpoint, a complete JSON object is a response, also if the connection closes without `close_notify` or the
-// last chunk.
+// A complete JSON object is a valid response of any endpoint, even if `close_notify` or the last chunk is missing.
 #[tokio::test]
 async fn a_whole_object_is_an_answer_everywhere() {
     let person = r#"{"sub":"person-1","name":"Ada"}"#;
@@ -139,7 +137,7 @@ async fn a_whole_object_is_an_answer_everywhere() {
     assert!(subject.identify(None).await.is_err());
 }
 
-/// Answers with this body in this coding.
+/// Refreshes at a server that sends this body with this `Content-Encoding`.
 async fn coded(coding: &'static str, body: Vec<u8>) -> Result<String, (ProviderError, bool)> {
     let stub = Stub::start(move |_, _| {
         let answer = reply(200, "application/json", body.clone());
@@ -191,7 +189,7 @@ async fn a_broken_compressed_body_is_read_as_far_as_possible() {
     assert_eq!(refreshed(&subject).await.as_deref(), Ok("rt-2"));
 }
 
-// Each coding may cost the time to decompress 2 MiB, so their number is limited.
+// Each coding may decompress up to 2 MiB, so the number of codings is limited.
 #[tokio::test]
 async fn no_more_than_four_codings_are_removed() {
     let layers = |count| (0..count).fold(TOKENS.as_bytes().to_vec(), |body, _| gzip(&body));

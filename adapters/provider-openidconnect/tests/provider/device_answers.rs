@@ -62,7 +62,7 @@ async fn the_example_of_the_rfc() {
     assert_eq!(consent.interval, Some(Duration::from_secs(5)));
 }
 
-// RFC 8628 section 3.1: the client id and the scopes, joined by spaces.
+// RFC 8628 section 3.1: the request contains the client id and the scopes, separated by spaces.
 #[tokio::test]
 async fn asks_for_the_scopes() {
     let stub = Stub::start(|_, _| reply_json(200, &example())).await;
@@ -80,7 +80,7 @@ async fn asks_for_the_scopes() {
     });
 }
 
-// Google, "OAuth 2.0 for TV and limited-input device applications": verification_url.
+// Google, "OAuth 2.0 for TV and limited-input device applications": the URL is in `verification_url`.
 #[tokio::test]
 async fn google_says_url() {
     let consent = begin(json!({
@@ -120,7 +120,7 @@ async fn numbers_come_in_every_form() {
         (json!("1800"), 1800.0),
         (json!(1800.5), 1800.5),
         (json!("1800.5"), 1800.5),
-        // RFC 8628 requires a lifetime; 900 s are assumed if it is missing or zero.
+        // RFC 8628 requires `expires_in`. If it is missing, zero or negative, the lifetime is 900 s.
         (json!(0), 900.0),
         (json!(-1), 900.0),
         (Value::Null, 900.0),
@@ -218,7 +218,7 @@ async fn nothing_required_may_be_missing() {
     assert_eq!(kind(&error), ("nonsense", ""));
 }
 
-// GitHub, "Error codes for the device flow"; RFC 6749 section 5.2.
+// Error codes of GitHub ("Error codes for the device flow") and of RFC 6749 section 5.2.
 #[tokio::test]
 async fn what_the_operator_must_mend() {
     for (status, code) in [
@@ -234,7 +234,7 @@ async fn what_the_operator_must_mend() {
     }
 }
 
-// There is no flow yet that could poll more slowly, so `slow_down` counts as a rate limit.
+// At the device authorization endpoint, `slow_down` is a rate limit, because nothing is being polled yet.
 #[tokio::test]
 async fn slow_down_at_the_start_passes() {
     let busy = json!({"error": "slow_down", "interval": 10});

@@ -1,4 +1,4 @@
-//! An issuer's metadata.
+//! Discovery of the metadata of issuers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +35,7 @@ async fn origin(subject: &Subject) -> String {
     subject.provider.origin().await.unwrap().token_endpoint
 }
 
-// OpenID Connect Discovery section 4.
+// OpenID Connect Discovery section 4. The metadata is fetched once and then cached.
 #[tokio::test]
 async fn finds_the_endpoints_once() {
     let stub = Stub::start(issuer_with(json!({}))).await;
@@ -188,9 +188,8 @@ async fn a_redirect_that_is_not_followed_is_explained() {
     }
 }
 
-// A server without OpenID Connect may answer 500 at the URL of OpenID Connect Discovery, so the search goes on. If no
-// URL has metadata, the failure counts as temporary. After 429 or 503 the search ends, because the metadata may soon be
-// there.
+// A server without OpenID Connect may answer 500 at the URL of OpenID Connect Discovery, so the next URL is tried. If no
+// URL has metadata, the failure is temporary. After 429 or 503 no other URL is tried, because this one may soon respond.
 #[tokio::test]
 async fn a_failing_address_does_not_hide_the_other() {
     for status in [429, 500, 503] {
@@ -285,7 +284,7 @@ async fn plain_http_in_public_is_refused() {
     }
 }
 
-// A refresh needs only the token endpoint, so a bad URL of another endpoint does not stop refreshes.
+// A refresh needs only the token endpoint, so an invalid URL of another endpoint does not stop refreshes.
 #[tokio::test]
 async fn a_bad_endpoint_that_refreshes_do_not_use_stops_none() {
     for member in [
@@ -344,7 +343,7 @@ async fn no_metadata_at_all() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-/// An issuer that responds unless `up` is 0. The value of `up` is part of the URL of its token endpoint.
+/// Starts an issuer whose metadata cannot be fetched while `up` is 0. The URL of its token endpoint contains `up`.
 async fn moody(up: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let version = up.load(Ordering::Relaxed);
@@ -401,7 +400,7 @@ async fn many_callers_share_one_discovery() {
     for (status, expected) in [(200, "pending"), (503, "unavailable")] {
         let stub = Stub::start(move |seen, base| match seen.path.as_str() {
             OIDC => {
-                // During this time all callers start to wait for the fetch.
+                // All callers start to wait for the fetch during this time.
                 std::thread::sleep(Duration::from_millis(200));
                 reply_json(status, &metadata(base))
             }
@@ -421,7 +420,7 @@ async fn many_callers_share_one_discovery() {
     }
 }
 
-/// An issuer that moves its endpoints when the flag is set. Then the old endpoints answer with `old`.
+/// Starts an issuer that moves its endpoints when `moved` is set. After the move, the old endpoints answer with `old`.
 async fn moving(
     moved: Arc<AtomicUsize>,
     old: impl Fn() -> Response + Send + Sync + 'static,
@@ -530,7 +529,7 @@ async fn a_userinfo_endpoint_that_is_gone_is_looked_for_at_once() {
     }
 }
 
-// The old endpoint has not processed the code, so the code can be redeemed at the new one.
+// The old endpoint has not processed the code, so the new endpoint still accepts it.
 #[tokio::test]
 async fn a_code_is_not_lost_when_the_token_endpoint_moves() {
     for status in [302, 404, 405, 410] {

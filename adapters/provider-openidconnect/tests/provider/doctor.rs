@@ -23,7 +23,7 @@ const SECRET: &str = "hunter2+/hunter2";
 const DEVICE_CODE: &str = "a-device-code-of-the-provider";
 const USER_CODE: &str = "WDJB-MJHT";
 
-/// Adds a `Date` that is this many seconds ahead of the test's clock.
+/// Adds a `Date` header that is this many seconds ahead of the clock of the test.
 fn dated(mut response: Response, ahead: i64) -> Response {
     let at = u64::try_from(TestClock::START + ahead).unwrap();
     let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
@@ -61,7 +61,7 @@ fn healthy(seen: &Seen, base: &str) -> Response {
     }
 }
 
-/// Starts a healthy provider with another response at one path. Its clock agrees with the test's.
+/// Starts a healthy provider with another response at one path. Its clock agrees with the clock of the test.
 async fn healthy_but(
     path: &'static str,
     answer: impl Fn() -> Response + Send + Sync + 'static,
@@ -207,8 +207,8 @@ async fn a_provider_that_names_itself() {
     expect(&findings, About::Client, Verdict::Ok, &["invalid_grant"]);
 }
 
-// LinkedIn rejects PKCE and returns no nonce, and Slack accepts PKCE only from public clients. The finding mentions
-// this, but is not a problem.
+// LinkedIn rejects PKCE and returns no nonce, and Slack accepts PKCE only from public clients. The check mentions this
+// but does not report a problem.
 #[tokio::test]
 async fn a_code_that_only_the_state_ties_to_its_request() {
     let stub = Stub::start(|seen, base| dated(healthy(seen, base), 0)).await;
@@ -276,7 +276,8 @@ async fn clocks() {
                 &["this machine's clock first"],
             );
         }
-        // ID tokens are at risk only if this machine is more than a minute ahead. A plain OAuth 2.0 server issues none.
+        // ID tokens look expired only if the clock of this machine is more than a minute ahead. A plain OAuth 2.0 server
+        // issues no ID tokens.
         let refuses = |findings: &[Finding]| about(findings, About::Clock).found.contains("ID");
         assert_eq!(refuses(&findings), ahead < -60, "{ahead}");
         assert!(!refuses(&check(plain(&stub.base)).await));
@@ -338,7 +339,8 @@ async fn no_device_endpoint() {
     assert_eq!(troubles(&findings).len(), 2, "{findings:#?}");
 }
 
-// RFC 9126 section 5. To set authorization_endpoint alone would send people to an error page.
+// RFC 9126 section 5: if the server requires pushed authorization requests, it shows people an error page, even if the
+// operator sets `authorization_endpoint`.
 #[tokio::test]
 async fn pushed_requests_are_required() {
     let stub = described_as(json!({"require_pushed_authorization_requests": true})).await;
@@ -404,7 +406,7 @@ async fn the_client_is_refused_at_the_token_endpoint() {
     }
 }
 
-// auth0/laravel-auth0 issue 42: a wrong client id or secret gets the error of a person who declined.
+// auth0/laravel-auth0 issue 42: for a wrong client id or secret, Auth0 returns the error of a person who has declined.
 #[tokio::test]
 async fn a_client_that_is_refused_like_a_person() {
     let stub = healthy_but("/token", || {
@@ -545,7 +547,7 @@ async fn issuers() {
             json!({"token_endpoint": "http://id.example.com/t"}),
             "set this endpoint yourself",
         ),
-        // The only address that cannot be configured.
+        // No setting overrides this URL.
         (
             json!({"jwks_uri": "http://id.example.com/keys"}),
             "jwks_uri must be https",
@@ -620,7 +622,7 @@ async fn made_up_codes() {
     ] {
         let said = answer.clone();
         let stub = healthy_but("/token", move || reply_json(200, &said)).await;
-        // Without `openid` no nonce is expected.
+        // Without the scope `openid`, no nonce is expected.
         let settings = ProviderSettings {
             scopes: vec!["profile".to_owned()],
             ..redirecting(&stub.base)
@@ -630,8 +632,8 @@ async fn made_up_codes() {
     }
 }
 
-// oengusio/oengusio #125: Twitch rejects the invented code with a description but without an error code, which is only
-// a warning. Without a description, or with another status, something else may have responded.
+// oengusio/oengusio#125: Twitch rejects the invented code with a description but without an error code, so the check only
+// warns. Without a description, or with another status, the response may not come from the token endpoint.
 #[tokio::test]
 async fn made_up_codes_refused_without_a_code() {
     for (status, answer, verdict) in [

@@ -1,4 +1,5 @@
-//! Unrequested compression: epam/ai-dial-core issue 1496, modelcontextprotocol/typescript-sdk issue 2408.
+//! Compressed responses that the adapter did not request: epam/ai-dial-core issue 1496,
+//! modelcontextprotocol/typescript-sdk issue 2408.
 
 use std::io::Write;
 
@@ -78,7 +79,7 @@ async fn every_usual_coding_is_understood() {
         ("BR", BROTLI.to_vec()),
         ("gzip, br", GZIP_BROTLI.to_vec()),
         ("br, gzip", gzip(BROTLI)),
-        // The label is missing, or wrong.
+        // `Content-Encoding` is missing or wrong.
         ("", gzip(TOKENS)),
         ("gzip", TOKENS.to_vec()),
         ("br", TOKENS.to_vec()),
@@ -147,7 +148,7 @@ async fn at_every_endpoint() {
     assert_eq!(person, Ok(known("person-1", Some("Ada"))));
 }
 
-// RFC 8259 section 8.1.
+// RFC 8259 section 8.1 allows parsers to ignore a byte order mark.
 #[tokio::test]
 async fn a_byte_order_mark_is_ignored() {
     let marked = [b"\xef\xbb\xbf", TOKENS].concat();

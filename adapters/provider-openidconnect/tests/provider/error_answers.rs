@@ -39,7 +39,7 @@ async fn verdict(status: u16, answer: Value) -> String {
     refreshed(status, &answer).await.expect_err("an error").0
 }
 
-// casdoor/casdoor issues 662 and 835: status 200, every member of a success, and a sentence as `error`.
+// casdoor/casdoor issues 662 and 835: the response has status 200, all members of a success, and a sentence in `error`.
 #[tokio::test]
 async fn a_success_with_an_error_in_it_is_an_error() {
     let sentence = "error: the refresh token is invalid, expired or revoked";
@@ -60,7 +60,7 @@ async fn a_success_with_an_error_in_it_is_an_error() {
         for status in [200, 201] {
             let answer = changed(tokens(), json!({"error": error}));
             let outcome = refreshed(status, &answer).await;
-            // The refresh token in this error response is not stored, but it shows that the provider may have rotated.
+            // The refresh token in this error response is not stored, but it shows that a rotation may have happened.
             assert_eq!(outcome, Err((expected.to_owned(), true)), "{answer}");
         }
         for same in [json!(REFRESH_TOKEN), json!(""), json!(null)] {
@@ -81,7 +81,7 @@ async fn a_code_at_the_end_of_a_sentence() {
     assert_eq!(verdict(400, other).await, "refused http_400");
 }
 
-// Keycloak sends null, others an empty text, `false` or 0.
+// Successful responses may contain an empty `error`: null (Keycloak), an empty text, `false` or 0.
 #[tokio::test]
 async fn an_empty_error_is_none() {
     for empty in [
@@ -101,7 +101,7 @@ async fn an_empty_error_is_none() {
         let (subject, _stub) = saying(200, &answer).await;
         assert_eq!(step(&subject.redeem().await), "granted", "{answer}");
     }
-    // If a success has tokens, only `error` is read.
+    // In a response with tokens, only the member `error` can be an error.
     let answer = changed(
         tokens(),
         json!({"status": "expired_token", "errors": ["x_y"], "code": "invalid_grant"}),
@@ -140,7 +140,8 @@ async fn errors_inside_successes_of_every_endpoint() {
     }
 }
 
-// TikTok sends `error` also in successful userinfo responses. The id that the profile names shows the success.
+// TikTok sends `error` even in successful userinfo responses. If the id that the profile names is present, the response
+// is a success.
 #[tokio::test]
 async fn userinfo_follows_its_profile() {
     let answer = json!({"data": {"user": {"open_id": "u7", "display_name": "Ada"}},
@@ -159,7 +160,7 @@ async fn userinfo_follows_its_profile() {
 const DEAD: &str = "refused invalid_grant";
 
 // Fitbit: home-assistant/core issue 141223, aarondcoleman/Fitbit.NET issue 320. HubSpot: HGData/mk-node-hubspot issue 64.
-// Okta and Salesforce have `errorCode`, GraphQL servers `extensions`.
+// Okta and Salesforce send `errorCode`. GraphQL servers send `extensions`.
 #[tokio::test]
 async fn a_dead_token_in_unusual_places() {
     for answer in [
@@ -226,8 +227,8 @@ async fn what_is_no_dead_token() {
     }
 }
 
-// Spring Boot, NestJS and gateways repeat the status as `error`. This is no OAuth error code: the response may come
-// from a firewall during an outage, so the rejection is not definite.
+// Spring Boot, NestJS and gateways send the phrase of the status as `error`. This phrase is not an OAuth error code. The
+// response may come from a firewall during an outage, so the rejection is not final.
 #[tokio::test]
 async fn a_status_is_no_error_code() {
     for (status, word) in [
@@ -275,7 +276,7 @@ async fn the_phrase_of_a_passing_status_may_pass() {
     }
 }
 
-// Google, Auth0 and gateways send rate limits with other statuses than 429. Apigee names the members `ErrorCode` and
+// Google, Auth0 and gateways report rate limits with statuses other than 429. Apigee uses the members `ErrorCode` and
 // `Error`.
 #[tokio::test]
 async fn limits_and_clients_in_other_words() {

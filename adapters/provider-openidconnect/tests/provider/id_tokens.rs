@@ -1,4 +1,4 @@
-//! Who consented, from the ID token (OpenID Connect Core section 3.1.3.7).
+//! The identity of the person in an ID token (OpenID Connect Core section 3.1.3.7).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ use crate::support::{
 
 const INVALID: (&str, &str) = ("refused", "invalid_id_token");
 
-/// An issuer with one Ed25519 and one RSA key, and this userinfo response.
+/// Starts an issuer with one Ed25519 key, one RSA key and this userinfo response.
 pub(crate) async fn start(userinfo: Value) -> Stub {
     let keys = key_set(&[
         ed25519("ed", 1).as_verification_key(),
@@ -59,7 +59,8 @@ async fn a_good_token_says_it_all() {
     assert_eq!(identify(&stub, &token).await, person);
 }
 
-// Kubernetes (ramosbugs/openidconnect-rs#238) and UAA (cloudfoundry/uaa#3365).
+// Some servers send keys only as one of these types: Kubernetes (ramosbugs/openidconnect-rs#238), UAA
+// (cloudfoundry/uaa#3365).
 #[tokio::test]
 async fn keys_are_accepted_as_both_media_types() {
     for media_type in ["application/json", "application/jwk-set+json"] {
@@ -75,7 +76,7 @@ async fn keys_are_accepted_as_both_media_types() {
     }
 }
 
-// RFC 7515 section 2 forbids padding.
+// RFC 7515 section 2 forbids base64url padding in keys, but some issuers send it.
 #[tokio::test]
 async fn padded_keys_are_accepted() {
     let mut keys = key_set(&[rsa("rsa").as_verification_key()]);
@@ -116,14 +117,15 @@ async fn keys_need_no_id() {
             Ok(known("person-1", Some("Ada Lovelace"))),
             "{named:?}"
         );
-        // None of the keys made this signature, so the issuer may have a newer key.
+        // No known key made this signature, so the issuer may have a newer key.
         let token = sign_ed25519(&ed25519("ed", 3), named, &claims(&stub.base));
         let error = error_of(identify(&stub, &token).await);
         assert_eq!(kind(&error), ("refused", "unknown_signing_key"));
     }
 }
 
-// Auth0 sends `updated_at` as a date, Cognito `email_verified` as a string, and Zitadel more audiences with `azp`.
+// Auth0 sends `updated_at` as a date. Cognito sends `email_verified` as a string. Zitadel sends several audiences and
+// `azp`.
 #[tokio::test]
 async fn good_tokens_differ() {
     let stub = start(json!({})).await;
@@ -248,7 +250,7 @@ async fn id_tokens_have_several_types() {
     }
 }
 
-// RFC 9864 section 2.2: `Ed25519` is the newer name of EdDSA with this curve.
+// RFC 9864 section 2.2 defines `Ed25519` as the algorithm name for EdDSA with the curve Ed25519.
 #[tokio::test]
 async fn ed25519_is_eddsa() {
     for (curve, alg, is_accepted) in [
@@ -320,7 +322,7 @@ async fn a_signature_that_is_none() {
     assert_eq!(stub.count("/userinfo"), 0);
 }
 
-// OpenID Connect Core section 10.1: HS256 with the client secret, if the issuer announces it.
+// OpenID Connect Core section 10.1: the issuer may sign with HS256 and the client secret. The metadata must announce this.
 #[tokio::test]
 async fn signed_with_the_client_secret() {
     for (algorithms, expected) in [
@@ -354,7 +356,7 @@ async fn signed_with_the_client_secret() {
     }
 }
 
-/// An issuer that publishes only the key with the number `current`. If the number is 0, the keys cannot be fetched.
+/// Starts an issuer that publishes only the key with the number `current`. While it is 0, the keys cannot be fetched.
 async fn rotating(current: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let number = u8::try_from(current.load(Ordering::Relaxed)).unwrap();
@@ -375,7 +377,7 @@ fn signed_by(number: u8, issuer: &str) -> String {
     sign_ed25519(&ed25519(&kid, number), &kid, &claims(issuer))
 }
 
-// OpenID Connect Core section 10.1.1: an unknown kid means that the keys were rotated.
+// OpenID Connect Core section 10.1.1: if a token has an unknown `kid`, the keys are fetched again.
 #[tokio::test]
 async fn keys_are_rotated() {
     let current = Arc::new(AtomicUsize::new(1));
@@ -406,8 +408,8 @@ async fn keys_are_rotated() {
     assert_eq!(identify(2).await, Ok(()));
 }
 
-// OpenID Connect Core section 10.1: an issuer with one key need not send `kid`. After a rotation, a valid token then
-// looks like one with a wrong signature.
+// OpenID Connect Core section 10.1: an issuer with one key may omit `kid`. After a rotation, the cached key does not match
+// the signature of a valid token, so the keys are fetched again.
 #[tokio::test]
 async fn a_key_without_a_name_is_rotated() {
     let current = Arc::new(AtomicUsize::new(1));
@@ -512,7 +514,7 @@ async fn unknown_keys_among_the_known() {
     assert_eq!(person, Ok(known("person-1", Some("Ada Lovelace"))));
 }
 
-// OpenID Connect Core section 5.3.2: userinfo is ignored unless its `sub` is that of the ID token.
+// OpenID Connect Core section 5.3.2: userinfo is ignored if its `sub` differs from the `sub` of the ID token.
 #[tokio::test]
 async fn userinfo_adds_a_name_and_nothing_else() {
     for (userinfo, name) in [
@@ -529,7 +531,7 @@ async fn userinfo_adds_a_name_and_nothing_else() {
     }
 }
 
-// Without an issuer, ID tokens cannot be verified. Then userinfo identifies the person, or nobody is identified.
+// Without an issuer, ID tokens cannot be verified. The identity comes from userinfo, or it stays unknown.
 #[tokio::test]
 async fn no_issuer_no_id_token() {
     let stub = start(json!({"sub": "person-7", "name": "Grace"})).await;

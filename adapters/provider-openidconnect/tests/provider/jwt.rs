@@ -1,4 +1,4 @@
-//! Tokens signed for a test.
+//! Signed tokens for tests.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -31,7 +31,7 @@ pub(crate) fn rsa(kid: &str) -> CoreRsaPrivateSigningKey {
     CoreRsaPrivateSigningKey::from_pem(include_str!("fixtures/rsa.pem"), Some(kid)).unwrap()
 }
 
-/// The claims of a good ID token.
+/// Returns the claims of a good ID token.
 pub(crate) fn claims(issuer: &str) -> Value {
     json!({
         "iss": issuer,
@@ -53,7 +53,7 @@ pub(crate) fn claims_with(issuer: &str, changes: Value) -> Value {
     claims
 }
 
-/// A JWT with any header (RFC 7515 section 3.1).
+/// Returns a JWT with this header (RFC 7515 section 3.1).
 pub(crate) fn sign(
     header: &Value,
     claims: &Value,
@@ -65,7 +65,7 @@ pub(crate) fn sign(
     format!("{message}.{signature}")
 }
 
-/// A JWT signed with EdDSA.
+/// Returns a JWT signed with EdDSA.
 pub(crate) fn sign_ed25519(key: &CoreEdDsaPrivateSigningKey, kid: &str, claims: &Value) -> String {
     let header = json!({"alg": "EdDSA", "kid": kid, "typ": "JWT"});
     sign(&header, claims, |message| {
@@ -73,7 +73,7 @@ pub(crate) fn sign_ed25519(key: &CoreEdDsaPrivateSigningKey, kid: &str, claims: 
     })
 }
 
-/// A JWT signed with RS256.
+/// Returns a JWT signed with RS256.
 pub(crate) fn sign_rsa(key: &CoreRsaPrivateSigningKey, kid: &str, claims: &Value) -> String {
     let header = json!({"alg": "RS256", "kid": kid});
     sign(&header, claims, |message| {
@@ -82,7 +82,7 @@ pub(crate) fn sign_rsa(key: &CoreRsaPrivateSigningKey, kid: &str, claims: &Value
     })
 }
 
-/// A JWT signed with HS256.
+/// Returns a JWT signed with HS256.
 pub(crate) fn sign_hmac(secret: &[u8], claims: &Value) -> String {
     sign(&json!({"alg": "HS256"}), claims, |message| {
         let algorithm = CoreJwsSigningAlgorithm::HmacSha256;
@@ -90,7 +90,7 @@ pub(crate) fn sign_hmac(secret: &[u8], claims: &Value) -> String {
     })
 }
 
-/// A set of keys as an issuer publishes it.
+/// Returns a JWK set (RFC 7517 section 5).
 pub(crate) fn key_set(keys: &[CoreJsonWebKey]) -> Value {
     json!({ "keys": keys })
 }

@@ -1,4 +1,4 @@
-//! Rate limits: `Retry-After` counts in every failed response (RFC 9110 section 10.2.3).
+//! Rate limits. The adapter respects `Retry-After` in every failed response (RFC 9110 section 10.2.3).
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn pause(error: &ProviderError) -> Option<Duration> {
     error.retry_after()
 }
 
-// coder/coder issue 24334, home-assistant/core issue 175381: a rate limit may be a 403 with a sentence and
+// coder/coder issue 24334, home-assistant/core issue 175381: some servers report a rate limit with 403, a sentence and
 // `Retry-After`.
 #[tokio::test]
 async fn a_pause_counts_at_every_endpoint() {
@@ -61,7 +61,7 @@ async fn a_pause_counts_at_every_endpoint() {
     }
 }
 
-// Discord, "Rate Limits"; Cloudflare, "Error 1xxx".
+// Discord ("Rate Limits") and Cloudflare ("Error 1xxx") send the pause in the body.
 #[tokio::test]
 async fn a_pause_may_be_in_the_body() {
     for (status, body) in [
@@ -104,7 +104,7 @@ async fn a_success_without_what_was_asked_for_may_ask_for_a_pause() {
     }
 }
 
-// RFC 9110 section 10.2.3 allows any number of digits.
+// RFC 9110 section 10.2.3 allows any number of digits in `Retry-After`.
 #[tokio::test]
 async fn a_huge_pause_is_a_long_one() {
     for header in ["99999999999999999999999", "86400, 86400", "86400s"] {
@@ -123,7 +123,7 @@ async fn a_dead_token_stays_dead() {
     let (subject, stub) = limiting(400, r#"{"error":"invalid_grant"}"#).await;
     let error = subject.refresh().await.err().unwrap();
     assert_eq!(kind(&error.cause), ("refused", "invalid_grant"));
-    // If the profile says that `invalid_grant` is doubtful, the error may be a rate limit, so the pause counts.
+    // If the profile marks `invalid_grant` as doubtful, the error may be a rate limit, so `Retry-After` applies.
     let mut settings = plain(&stub.base);
     settings.quirks.refresh.dead_is_doubtful = true;
     let error = Subject::new(settings).refresh().await.err().unwrap();
@@ -168,9 +168,9 @@ async fn other_headers_and_no_pause_at_all() {
     }
 }
 
-// KickEngineering/KickDevDocs issue 148 (a token endpoint behind Cloudflare), missuo/tokens issue 36; AWS WAF's guide,
-// "CAPTCHA and Challenge". A challenge must not count as a rejection, because a rejection of a single account ends its
-// grant within a day.
+// A challenge of a firewall must not count as a rejection, because a rejected account loses its grant within a day.
+// Sources: KickEngineering/KickDevDocs issue 148 (a token endpoint behind Cloudflare), missuo/tokens issue 36, and
+// "CAPTCHA and Challenge" in the guide of AWS WAF.
 #[tokio::test]
 async fn a_firewall_s_challenge_says_nothing() {
     for (status, header, value) in [

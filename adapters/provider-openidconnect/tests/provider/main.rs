@@ -1,5 +1,5 @@
-//! The adapter against real HTTP on loopback: every known deviation of real servers from the RFCs, and malicious
-//! servers. Each test names its source.
+//! Tests of the adapter over real HTTP on loopback: known deviations of real servers from the RFCs, and malicious servers.
+//! A test of a deviation names its source.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod authorization_code;

@@ -1,4 +1,5 @@
-//! Answers whose body breaks its format. The content decides: a rotated refresh token comes only once.
+//! Responses with a malformed body. The adapter still extracts the tokens, because a provider sends a rotated refresh
+//! token only once.
 
 use central_oauth_domain::ports::{RefreshAnswer, Revoked};
 use poem::Response;
@@ -23,7 +24,7 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
-/// Bodies with both tokens.
+/// Returns malformed bodies, each with an access token and a refresh token.
 fn rotations() -> Vec<(&'static str, Vec<u8>)> {
     let form = "access_token=at-2&refresh_token=rt-2&token_type=Bearer";
     let mut latin1 = b"{\"user\":\"Jos\xe9\",".to_vec();
@@ -107,7 +108,7 @@ async fn a_rotated_refresh_token_is_kept() {
     }
 }
 
-// PHP and Java servers write the charset into Content-Encoding; object stores write `aws-chunked`.
+// PHP and Java servers write the charset into `Content-Encoding`, and object stores write `aws-chunked`.
 #[tokio::test]
 async fn a_label_that_does_not_fit_is_ignored() {
     for label in [
@@ -158,7 +159,8 @@ async fn odd_headers_do_no_harm() {
     }
 }
 
-// A page is for people and may quote anything; a failure grants nothing; an access token alone can be had again.
+// No tokens are extracted from failed responses, or from HTML pages, which may quote any text. A malformed body without a
+// complete refresh token is not used, because another refresh can return a new access token.
 #[tokio::test]
 async fn what_is_no_token_response() {
     for (status, body) in [
@@ -187,7 +189,7 @@ async fn what_is_no_token_response() {
     }
 }
 
-// What identifies a person or a server must keep to its format.
+// A malformed body must not identify a person or start a device flow.
 #[tokio::test]
 async fn only_tokens_and_errors_are_read_from_a_broken_body() {
     let id = b"{\"sub\":\"Jos\xe9\"}";
@@ -224,12 +226,13 @@ async fn bombs_stay_harmless() {
         let started = std::time::Instant::now();
         let stub = Stub::saying(200, JSON, &body).await;
         assert_eq!(step(&Subject::plain(&stub.base).redeem().await), "nonsense");
-        // Seconds on a busy machine, where a quadratic reader would need hours.
+        // Parsing takes seconds on a busy machine. A quadratic parser would need hours.
         assert!(started.elapsed().as_secs() < 60, "{}", &body[..10]);
     }
 }
 
-// A German or French server, and the other faults: the grant is dead, and repeating the request does not help.
+// The error code is found in malformed bodies too, for example if a German or French description is in Latin-1. The
+// grant is dead, so a retry would not help.
 #[tokio::test]
 async fn a_dead_token_in_an_odd_body() {
     let form = Serializer::new(String::new())

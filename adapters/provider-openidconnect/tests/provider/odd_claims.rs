@@ -6,8 +6,8 @@ use crate::id_tokens::{good, identify, start};
 use crate::jwt::claims;
 use crate::support::{TestClock, changed, known};
 
-// ramosbugs/openidconnect-rs issues 110 and 230, rustdesk/rustdesk-server-pro issue 860, zitadel/oidc issue 139: an
-// unused claim may have any type.
+// Claims that the adapter does not use may have any type: ramosbugs/openidconnect-rs issues 110 and 230,
+// rustdesk/rustdesk-server-pro issue 860, zitadel/oidc issue 139.
 #[tokio::test]
 async fn unused_claims_may_be_anything() {
     let stub = start(json!({})).await;

@@ -17,7 +17,7 @@ fn with_header(mut response: Response, name: &'static str, value: &'static str) 
     response
 }
 
-// RFC 8628 section 3.4.
+// RFC 8628 section 3.4 defines the fields of the request.
 #[tokio::test]
 async fn asks_as_the_rfc_says() {
     let stub = Stub::saying(400, "application/json", r#"{"error":"expired_token"}"#).await;
@@ -36,8 +36,8 @@ async fn asks_as_the_rfc_says() {
     });
 }
 
-// RFC 8628 section 3.5 (400); GitHub (200); Google (428 for pending, 403 for slow_down and access_denied); Microsoft
-// (authorization_declined); seen elsewhere: 401, 404 and 429.
+// RFC 8628 section 3.5 requires status 400. GitHub sends 200. Google sends 428 for `authorization_pending`, and 403 for
+// `slow_down` and `access_denied`. Other servers send 401, 404 or 429. Microsoft's code is `authorization_declined`.
 #[tokio::test]
 async fn a_step_is_a_step_with_any_status() {
     for status in [200, 400, 401, 403, 404, 428, 429] {
@@ -55,7 +55,7 @@ async fn a_step_is_a_step_with_any_status() {
     }
 }
 
-// GitHub: slow_down states the new interval.
+// GitHub sends the new interval with `slow_down`.
 #[tokio::test]
 async fn slow_down_may_name_the_interval() {
     for interval in [json!(10), json!("10"), json!(10.0)] {
@@ -84,7 +84,7 @@ async fn a_pending_consent_may_ask_for_a_pause() {
     }
 }
 
-// AWS: `AuthorizationPendingException`.
+// AWS names the errors like exceptions: `AuthorizationPendingException`.
 #[tokio::test]
 async fn steps_are_spelled_in_many_ways() {
     for (code, expected) in [
@@ -106,7 +106,7 @@ async fn steps_are_spelled_in_many_ways() {
     assert_eq!(redeem(403, firewall).await, "nonsense");
 }
 
-// GitHub without Accept: a form, with 200.
+// Without an `Accept` header, GitHub sends a form with status 200.
 #[tokio::test]
 async fn a_step_in_a_form() {
     let form =
@@ -116,7 +116,7 @@ async fn a_step_in_a_form() {
     assert_eq!(step(&outcome), "pending");
 }
 
-// Twitch: the code is in `message`.
+// Twitch sends the error code in `message`.
 #[tokio::test]
 async fn a_step_in_the_message() {
     let twitch = json!({"status": 400, "message": "authorization_pending"});
@@ -128,7 +128,7 @@ async fn a_step_in_the_message() {
     assert_eq!(redeem(400, other).await, "nonsense");
 }
 
-// `error` as an object.
+// Some servers send `error` as an object.
 #[tokio::test]
 async fn the_error_may_be_an_object() {
     let nested = |code: &str| json!({"error": {"code": code, "message": "no"}});
@@ -146,7 +146,8 @@ async fn the_error_may_be_an_object() {
     assert_eq!(redeem(400, wordless).await, "nonsense");
 }
 
-// RFC 6749 section 5.2; GitHub's incorrect_device_code; django-allauth says invalid_grant for an expired code.
+// Error codes of RFC 6749 section 5.2 and of GitHub (`incorrect_device_code`). django-allauth sends `invalid_grant` for an
+// expired code.
 #[tokio::test]
 async fn whose_fault_it_is() {
     for (code, expected) in [
@@ -170,7 +171,7 @@ async fn whose_fault_it_is() {
     }
 }
 
-// RFC 6749 section 4.1.2.1 defines these two; they are temporary.
+// RFC 6749 section 4.1.2.1 defines these temporary errors.
 #[tokio::test]
 async fn errors_of_the_moment() {
     for code in ["server_error", "temporarily_unavailable"] {
@@ -178,7 +179,7 @@ async fn errors_of_the_moment() {
     }
 }
 
-// A 5xx is never final, whatever its body says.
+// A 5xx is a temporary failure, whatever its body says.
 #[tokio::test]
 async fn a_5xx_says_nothing() {
     for status in [500, 502, 503, 504] {
@@ -191,10 +192,10 @@ async fn a_5xx_says_nothing() {
     }
 }
 
-// RFC 9110 section 10.2.3; X-Retry-After, and a 429 without `error`.
+// The pause may be in `Retry-After` (RFC 9110 section 10.2.3) or in `X-Retry-After`, and a 429 may have no `error`.
 #[tokio::test]
 async fn when_to_come_back() {
-    // Thirty seconds after the test's clock.
+    // This date is 30 seconds ahead of the clock of the test.
     let date = "Fri, 15 Jan 2027 08:00:30 GMT";
     for status in [429, 503] {
         for (name, value, seconds) in [
@@ -205,7 +206,7 @@ async fn when_to_come_back() {
             ("retry-after", "soon", None),
         ] {
             let stub = Stub::start(move |_, _| {
-                // The date of the response is the test's time, too.
+                // The `Date` of the response agrees with the clock of the test.
                 let busy = reply(status, "text/plain", "busy");
                 let busy = with_header(busy, "date", "Fri, 15 Jan 2027 08:00:00 GMT");
                 with_header(busy, name, value)
@@ -221,7 +222,7 @@ async fn when_to_come_back() {
     assert_eq!(redeem(429, limited).await, "unavailable");
 }
 
-// A 400 with an empty body; servers that answer an unknown path or a wrong method in their own way.
+// The body may be empty, or the response may be about an unknown path or a wrong method.
 #[tokio::test]
 async fn a_4xx_without_a_word_says_nothing_definite() {
     for (status, content_type, body) in [
@@ -230,7 +231,7 @@ async fn a_4xx_without_a_word_says_nothing_definite() {
         (401, "text/plain", "Unauthorized"),
         (403, "text/html", "<html>Forbidden</html>"),
         (404, "text/html", "<!doctype html><p>Not Found"),
-        // Spring: `error` is a phrase, not a code.
+        // Spring sends the phrase of the status as `error`.
         (
             404,
             "application/json",

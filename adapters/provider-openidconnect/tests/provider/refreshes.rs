@@ -28,7 +28,7 @@ async fn granted(answer: Value) -> TokenGrant {
     grant.ok().unwrap()
 }
 
-/// Kind and code of the failure, and whether the refresh token may be used up.
+/// Returns the kind and the code of the error, and `may_have_acted`.
 fn verdict(outcome: Result<TokenGrant, RefreshError>) -> (&'static str, String, bool) {
     let error = outcome.err().expect("an error");
     let (kind, code) = kind(&error.cause);
@@ -51,7 +51,7 @@ async fn the_refresh_token_is_presented_and_nothing_else() {
     });
 }
 
-// RFC 6749 section 6: the response may contain a new refresh token; without `scope`, the granted scopes stay.
+// RFC 6749 section 6: the response may contain a new refresh token. If it has no `scope`, the granted scopes stay.
 #[tokio::test]
 async fn what_comes_and_what_stays() {
     let grant = granted(json!({
@@ -81,7 +81,8 @@ async fn in_vain(answer: Value) -> (Option<String>, ProviderError) {
     }
 }
 
-// RFC 6749 section 7.1, RFC 9449, RFC 8693 section 2.2.1 (N_A): the provider has rotated whatever the type says.
+// RFC 6749 section 7.1, RFC 9449, RFC 8693 section 2.2.1 (`N_A`): the access token has an unusable type, but the provider
+// has rotated the refresh token nevertheless.
 #[tokio::test]
 async fn a_rotated_refresh_token_outlives_tokens_of_another_type() {
     for token_type in [
@@ -95,7 +96,7 @@ async fn a_rotated_refresh_token_outlives_tokens_of_another_type() {
         let (refresh_token, why) = in_vain(answer(json!("rt"))).await;
         assert_eq!(refresh_token.as_deref(), Some("rt"), "{token_type}");
         assert_eq!(kind(&why), ("refused", "unsupported_token_type"));
-        // The old one is still valid.
+        // The response has no new refresh token, so the old one is still valid.
         assert_eq!(in_vain(answer(json!(null))).await.0, None);
     }
 }
@@ -130,7 +131,7 @@ async fn odd_members_cost_no_token() {
     }
 }
 
-// Square's `ObtainToken` sends a date; TikTok Shop a Unix time in the place of a lifetime.
+// Square's `ObtainToken` sends a date. TikTok Shop sends a Unix time instead of a lifetime.
 #[tokio::test]
 async fn the_end_of_a_refresh_token_is_a_lifetime_too() {
     let hour = Some(Duration::from_secs(3600));
@@ -164,7 +165,7 @@ async fn the_end_of_a_refresh_token_is_a_lifetime_too() {
     }
 }
 
-// RFC 7519 section 4.1.4.
+// RFC 7519 section 4.1.4 defines the claim `exp`.
 #[tokio::test]
 async fn the_expiry_in_a_jwt_is_returned() {
     let claims = URL_SAFE_NO_PAD.encode(r#"{"exp": 1800000600}"#);
@@ -211,7 +212,8 @@ async fn a_bad_id_token_discards_nothing() {
     assert_eq!(stub.count("/jwks"), 0);
 }
 
-// RFC 6749 section 5.2; GitHub, "Refreshing user access tokens" (with 200); Slack, "Token rotation"; OpenAI (with 401).
+// Error codes of RFC 6749 section 5.2, of GitHub ("Refreshing user access tokens", with 200), of Slack ("Token rotation")
+// and of OpenAI (with 401).
 #[tokio::test]
 async fn a_dead_refresh_token_has_several_names() {
     for (status, code) in [
@@ -241,7 +243,7 @@ async fn the_operator_s_mistakes_are_no_dead_tokens() {
     for (status, code) in [
         (401, "invalid_client"),
         (400, "unauthorized_client"),
-        // RFC 8707 section 2: the resource comes from the configuration.
+        // RFC 8707 section 2: the server rejects the `resource`, which comes from the configuration.
         (400, "invalid_target"),
     ] {
         let expected = ("misconfigured", code.to_owned(), false);
@@ -280,12 +282,12 @@ async fn an_unauthorized_client_may_have_a_dead_token() {
     }
 }
 
-// 400 with an empty body, 404, 401 with an unknown code.
+// None of these responses says that the refresh token is dead.
 #[tokio::test]
 async fn refusals_that_do_not_say_so() {
     for (status, content_type, body, code) in [
         (400, "application/json", "", "http_400"),
-        // Probably of a gateway: see `ProviderError::is_of_gateway`.
+        // A gateway probably sent this response: see `ProviderError::is_of_gateway`.
         (404, "text/html", "<html>", "http_page_404"),
         (403, "text/html", "<html>Forbidden", "http_page_403"),
         (403, "text/plain", "RBAC: access denied", "http_403"),
@@ -333,9 +335,9 @@ async fn answers_that_leave_it_open() {
 
 #[tokio::test]
 async fn answers_that_get_lost_leave_it_open() {
-    // Closed once the request has arrived.
+    // This server closes the connection when the request has arrived.
     let closes = raw(|socket| async { drop(socket) }).await;
-    // Cut off in the middle of the body.
+    // This server closes the connection in the middle of the body.
     let stops = raw(|mut socket| async move {
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"access_token\":";
         socket.write_all(head).await.unwrap();
@@ -364,13 +366,13 @@ async fn what_was_never_sent_leaves_nothing_open() {
         verdict(Subject::plain(&nobody.base).refresh().await),
         expected
     );
-    // A failed discovery neither.
+    // If discovery fails, the refresh token is not sent either.
     let stub = Stub::saying(500, "text/plain", "no").await;
     let outcome = Subject::new(issuer(&stub.base)).refresh().await;
     assert!(!outcome.err().unwrap().may_have_acted);
 }
 
-/// While a process is stopped, another one may send the refresh token.
+/// A suspended process must not send the refresh token later, because another replica may have sent it in the meantime.
 #[tokio::test]
 async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
     let tokens = json!({"access_token": "at", "token_type": "Bearer"});
@@ -386,11 +388,11 @@ async fn a_refresh_token_goes_out_in_time_or_not_at_all() {
         );
     });
 
-    // The connection is open, and the request is built: only its task has not run yet.
+    // The connection is open and the request is built, but the task that sends it has not run yet.
     let stopped = async { std::thread::sleep(Duration::from_millis(2500)) };
     let (outcome, ()) = tokio::join!(biased; subject.refresh(), stopped);
     assert_eq!(verdict(outcome), ("unavailable", String::new(), false));
-    // By then the server has received everything that was sent.
+    // When this refresh returns, the server has received all earlier requests.
     subject.refresh().await.ok().unwrap();
     assert_eq!(stub.count("/token"), 2);
 }

@@ -1,4 +1,4 @@
-//! Giving tokens back: RFC 7009, and what servers make of it.
+//! Token revocation: RFC 7009, and the deviations of real servers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn said(status: u16, answer: Value) -> Result<Revoked, ProviderError> {
     answered(move || reply_json(status, &answer)).await
 }
 
-/// An issuer that revokes, and whose metadata has been changed.
+/// Starts an issuer with changed metadata and a revocation endpoint.
 async fn issuer_with(changes: Value) -> Stub {
     Stub::start(move |seen, base| match seen.path.as_str() {
         OIDC => reply_json(200, &changed(metadata(base), changes.clone())),
@@ -38,7 +38,7 @@ async fn issuer_with(changes: Value) -> Stub {
     .await
 }
 
-// Section 2.1.
+// RFC 7009 section 2.1.
 #[tokio::test]
 async fn the_token_goes_out_with_its_type_and_nothing_else() {
     let stub = Stub::saying(200, "text/plain", "").await;
@@ -62,7 +62,7 @@ async fn the_token_goes_out_with_its_type_and_nothing_else() {
     assert_eq!(stub.count("/revoke"), 2);
 }
 
-// Section 2.2: the content of the body is ignored, save that one with `error` is no success.
+// RFC 7009 section 2.2: the body is ignored. However, a body with the member `error` is not a success.
 #[tokio::test]
 async fn every_2xx_is_a_success() {
     for (status, content_type, body) in [
@@ -78,7 +78,7 @@ async fn every_2xx_is_a_success() {
     }
 }
 
-// Google's answer; oauthlib and others. By section 2.2 all of them would be 200.
+// Google, oauthlib and others send 400 for an unknown token. RFC 7009 section 2.2 requires 200.
 #[tokio::test]
 async fn a_token_that_is_not_known_is_worth_nothing() {
     for body in [
@@ -91,7 +91,7 @@ async fn a_token_that_is_not_known_is_worth_nothing() {
     }
 }
 
-// Section 2.2.1; the status is that of RFC 6749 section 5.2, or another.
+// RFC 7009 section 2.2.1 defines this error code. Its status is 400 (RFC 6749 section 5.2), but servers use others.
 #[tokio::test]
 async fn a_type_that_cannot_be_revoked() {
     for status in [400, 401, 403, 501] {
@@ -103,7 +103,8 @@ async fn a_type_that_cannot_be_revoked() {
     }
 }
 
-// RFC 6749 section 5.2: 401 is about the client. A bearer token demanded by mistake is `invalid_token` (RFC 6750).
+// RFC 6749 section 5.2: a 401 means that client authentication failed. A server that wrongly requires a bearer token at
+// this endpoint sends `invalid_token` (RFC 6750 section 3.1).
 #[tokio::test]
 async fn the_operator_s_mistakes_are_no_revocations() {
     for (status, code) in [
@@ -120,7 +121,8 @@ async fn the_operator_s_mistakes_are_no_revocations() {
     assert_eq!(kind(&error), ("misconfigured", "http_page_401"));
 }
 
-// The stack notes: 400 for an unknown token, with an empty body; who knows what else it is said for.
+// Some servers answer 400 with an empty body to an unknown token. Other failures may look the same, so the token does not
+// count as revoked.
 #[tokio::test]
 async fn refusals_that_say_too_little() {
     for (status, body, code) in [
@@ -138,7 +140,8 @@ async fn refusals_that_say_too_little() {
     }
 }
 
-// Section 2.2.1: after a 503 the client must assume that the token still exists, and may ask again after Retry-After.
+// RFC 7009 section 2.2.1: after a 503, the client must assume that the token still exists, and may retry after the delay
+// in `Retry-After`.
 #[tokio::test]
 async fn a_server_that_cannot_now() {
     for (status, body) in [
@@ -193,7 +196,7 @@ async fn answers_that_do_not_come() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-// Design, section 3: bodies are bounded. The token is given back again: that does no harm.
+// Bodies are limited to 2 MiB. The revocation is retried, which is harmless.
 #[tokio::test]
 async fn more_than_anybody_reads() {
     for status in [200, 400] {
@@ -202,7 +205,7 @@ async fn more_than_anybody_reads() {
     }
 }
 
-// RFC 8414 section 2: revocation_endpoint is optional.
+// RFC 8414 section 2: `revocation_endpoint` is optional.
 #[tokio::test]
 async fn without_an_endpoint_the_token_goes_nowhere() {
     let stub = Stub::saying(200, "text/plain", "").await;
@@ -219,7 +222,7 @@ async fn without_an_endpoint_the_token_goes_nowhere() {
     let stub = issuer_with(json!({"revocation_endpoint": null})).await;
     let outcome = Subject::new(issuer(&stub.base)).revoke().await;
     assert_eq!(outcome, Ok(Revoked::Unsupported));
-    // Only the metadata was asked for.
+    // The only request was for the metadata.
     stub.last(|seen| assert_eq!(seen.path, OIDC));
     assert_eq!(stub.count(OIDC), 1);
 }
@@ -233,7 +236,7 @@ async fn the_endpoint_that_is_given_wins() {
     for discovered in [
         json!(format!("{}/revoke", stub.base)),
         json!(null),
-        // What the operator overrides is not judged.
+        // The operator overrides this endpoint, so its URL need not be valid.
         json!("http://id.example.com/revoke"),
     ] {
         let stub = issuer_with(json!({"revocation_endpoint": discovered})).await;
@@ -247,7 +250,7 @@ async fn the_endpoint_that_is_given_wins() {
     }
 }
 
-// Design, section 5: grants are kept alive whatever else is wrong.
+// Refreshes must continue, because a missed refresh can end a grant.
 #[tokio::test]
 async fn a_bad_endpoint_stops_revocations_alone() {
     for bad in [
@@ -264,7 +267,7 @@ async fn a_bad_endpoint_stops_revocations_alone() {
     }
 }
 
-// No answer of discovery is no answer of the revocation endpoint.
+// A failed discovery does not mean that the issuer has no revocation endpoint.
 #[tokio::test]
 async fn an_issuer_that_cannot_be_discovered_has_not_said_no() {
     let stub = Stub::saying(503, "text/plain", "").await;
@@ -272,7 +275,7 @@ async fn an_issuer_that_cannot_be_discovered_has_not_said_no() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-// The metadata are fetched again, and say where the endpoint is now.
+// The metadata is fetched again and contains the new URL of the endpoint.
 #[tokio::test]
 async fn an_endpoint_that_has_moved_is_found_at_once() {
     for status in [301, 404, 405, 410] {

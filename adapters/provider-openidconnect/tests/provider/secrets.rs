@@ -1,4 +1,4 @@
-//! Secrets of a request do not appear in errors and logs.
+//! Tests that the secrets of a request do not appear in errors and logs.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use crate::support::{
 
 const SECRET: &str = "client s3cret/1";
 
-/// Every secret of the request, as a careless server would echo it.
+/// Returns all secrets of the request, as a careless server would echo them.
 fn echo(seen: &Seen) -> String {
     let form = seen.form();
     let values: Vec<_> = form.values().cloned().collect();
@@ -95,7 +95,7 @@ async fn not_in_errors_of_revocation() {
                 error_of(subject.revoke_access_token().await),
             ] {
                 let text = format!("{error} {error:?}");
-                // A redirect is never quoted.
+                // The body of a redirect is never quoted.
                 assert!(status == 302 || text.contains("[removed]"), "{text}");
                 assert_clean(&text);
             }
@@ -111,7 +111,7 @@ async fn not_in_errors_of_revocation() {
     }
 }
 
-// The code is shown too, and an object or a message may contain the secret.
+// Errors quote the error code as well, and a server may send a secret as the code or in a message.
 #[tokio::test]
 async fn not_in_codes_and_messages() {
     for body in [
@@ -135,7 +135,7 @@ async fn words_are_bounded_and_on_one_line() {
     assert!(!text.chars().any(char::is_control), "{text}");
 }
 
-/// A readable log.
+/// A log that the test can read.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -160,7 +160,7 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn not_in_the_log() {
     let log = Log::default();
-    // For all threads, because other tests would otherwise decide what is logged here.
+    // The subscriber is global. With a subscriber for this thread only, other tests could disable the events.
     tracing_subscriber::fmt()
         .with_env_filter("central_oauth_provider_openidconnect=trace")
         .with_writer(log.clone())

@@ -1,4 +1,4 @@
-//! Mistakes in settings that are found without a request.
+//! Errors in settings that the adapter finds without a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ fn a_client_that_cannot_be() {
     }
 }
 
-// RFC 6749 section 3.3.
+// RFC 6749 section 3.3 defines the characters of a scope.
 #[test]
 fn scopes_that_cannot_be() {
     for scope in ["", "two words", "quo\"ted", "back\\slash", "größe"] {
@@ -287,7 +287,8 @@ fn parameters_that_are_not_the_operator_s() {
     );
 }
 
-// OAuth 2.0 Multiple Response Types section 2.1, OAuth 2.0 Form Post Response Mode.
+// OAuth 2.0 Multiple Response Types section 2.1 and OAuth 2.0 Form Post Response Mode define other response modes, which
+// the callback does not support.
 #[test]
 fn the_response_comes_in_the_query() {
     let with_mode = |mode: &str| ProviderSettings {

@@ -45,14 +45,14 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Returns a header's value; empty if missing.
+    /// Returns the value of a header. Returns an empty text if the header is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The parameters of the form.
+    /// Returns the fields of the form in the body.
     pub(crate) fn form(&self) -> HashMap<String, String> {
         url::form_urlencoded::parse(self.body.as_bytes())
             .into_owned()
@@ -60,16 +60,16 @@ impl Seen {
     }
 }
 
-/// A server with a scripted response that records its requests.
+/// A server that records its requests and sends scripted responses.
 pub(crate) struct Stub {
-    /// Its address, without a trailing slash.
+    /// The base URL of the server, without a trailing slash.
     pub(crate) base: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
 }
 
 impl Stub {
-    /// Starts one. `answer` gets the request and the server's own address.
+    /// Starts a server. The arguments of `answer` are the request and the base URL.
     pub(crate) async fn start(
         answer: impl Fn(&Seen, &str) -> Response + Send + Sync + 'static,
     ) -> Self {
@@ -82,7 +82,7 @@ impl Stub {
         Self { base, seen, task }
     }
 
-    /// Starts a server with one response to everything.
+    /// Starts a server with the same response to all requests.
     pub(crate) async fn saying(status: u16, content_type: &'static str, body: &str) -> Self {
         let body = body.to_owned();
         Self::start(move |_, _| reply(status, content_type, body.clone())).await
@@ -94,13 +94,13 @@ impl Stub {
         seen.iter().filter(|request| request.path == path).count()
     }
 
-    /// Looks at the last request.
+    /// Calls `look` with the last request.
     pub(crate) fn last<T>(&self, look: impl FnOnce(&Seen) -> T) -> T {
         look(self.seen.lock().unwrap().last().expect("a request"))
     }
 }
 
-/// A response with one more header.
+/// Adds a header to a response.
 pub(crate) trait WithHeader {
     fn with_header_value(self, name: &'static str, value: &'static str) -> Self;
 }
@@ -113,7 +113,7 @@ impl WithHeader for Response {
     }
 }
 
-/// An address at which nobody listens. While this lives, no other test gets its port.
+/// A base URL at which no server listens. Until this value is dropped, no other test can get its port.
 pub(crate) struct Nobody {
     /// The address.
     pub(crate) base: String,
@@ -121,7 +121,7 @@ pub(crate) struct Nobody {
 }
 
 impl Nobody {
-    /// Takes a free port and does not listen there.
+    /// Binds a free port without listening.
     pub(crate) fn listens() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -162,7 +162,7 @@ fn endpoint(
     })
 }
 
-/// A server below HTTP: gets the socket once the request has arrived.
+/// Starts a TCP server and returns its base URL. Calls `serve` with the socket when a request has arrived.
 pub(crate) async fn raw<F>(serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
@@ -178,7 +178,7 @@ where
     base
 }
 
-/// A response.
+/// Creates a response.
 pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<poem::Body>) -> Response {
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
@@ -190,7 +190,7 @@ pub(crate) fn json(status: u16, body: &Value) -> Response {
     reply(status, "application/json", body.to_string())
 }
 
-/// A set of keys, from a server that sends it only as this media type.
+/// Returns a JWK set if the request accepts this media type, and 406 otherwise.
 pub(crate) fn keys_as(media_type: &str, keys: &Value, seen: &Seen) -> Response {
     let mut accepted = seen.header("accept").split(',').map(str::trim);
     if accepted.any(|range| range == media_type) {
@@ -200,7 +200,7 @@ pub(crate) fn keys_as(media_type: &str, keys: &Value, seen: &Seen) -> Response {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that only the test advances.
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -235,7 +235,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn new(settings: ProviderSettings) -> Self {
-        // Another test may have installed it already.
+        // Another test may have installed the provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock::new());
         let entropy = Arc::new(seeded_entropy(1));
@@ -243,7 +243,7 @@ impl Subject {
         Self { provider, clock }
     }
 
-    /// A plain OAuth 2.0 server at this address.
+    /// Creates a provider for a plain OAuth 2.0 server at this base URL.
     pub(crate) fn plain(base: &str) -> Self {
         Self::new(plain(base))
     }
@@ -261,7 +261,7 @@ impl Subject {
         self.provider.redeem(&handle, None).await
     }
 
-    /// Redeems what the browser brings back in this query.
+    /// Redeems a callback with this query.
     pub(crate) async fn come_back(
         &self,
         handle: &ConsentHandle,
@@ -271,7 +271,7 @@ impl Subject {
         self.provider.redeem(handle, Some(&callback)).await
     }
 
-    /// Refreshes; a success must have a usable access token.
+    /// Refreshes. Panics if the response has tokens but no usable access token.
     pub(crate) async fn refresh(&self) -> Result<TokenGrant, RefreshError> {
         match self.refresh_answer().await? {
             RefreshAnswer::Granted(grant) => Ok(*grant),
@@ -307,17 +307,17 @@ impl Subject {
     }
 }
 
-/// Settings of a client with only an id.
+/// Returns the settings of a client that has an id but no secret.
 pub(crate) fn client() -> ProviderSettings {
     ProviderSettings {
         scopes: vec!["openid".to_owned(), "repo".to_owned()],
-        // No test waits for it: tests of timeouts set their own.
+        // Tests of timeouts set a shorter timeout.
         timeout: Duration::from_secs(60),
         ..ProviderSettings::new(ProviderName::new("work"), "client-1")
     }
 }
 
-/// Settings for a plain OAuth 2.0 server.
+/// Returns settings for a plain OAuth 2.0 server.
 pub(crate) fn plain(base: &str) -> ProviderSettings {
     let at = |path: &str| Some(Url::parse(&format!("{base}{path}")).unwrap());
     ProviderSettings {
@@ -329,7 +329,7 @@ pub(crate) fn plain(base: &str) -> ProviderSettings {
     }
 }
 
-/// Settings for an issuer.
+/// Returns settings for an issuer.
 pub(crate) fn issuer(base: &str) -> ProviderSettings {
     ProviderSettings {
         issuer: Some(Url::parse(base).unwrap()),
@@ -337,7 +337,7 @@ pub(crate) fn issuer(base: &str) -> ProviderSettings {
     }
 }
 
-/// The metadata of an issuer without problems.
+/// Returns valid metadata of an issuer.
 pub(crate) fn metadata(base: &str) -> Value {
     serde_json::json!({
         "issuer": base,
@@ -350,7 +350,7 @@ pub(crate) fn metadata(base: &str) -> Value {
     })
 }
 
-/// A JSON object with some members replaced.
+/// Returns a JSON object with some members replaced.
 pub(crate) fn changed(mut object: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else {
         panic!("an object");
@@ -361,7 +361,7 @@ pub(crate) fn changed(mut object: Value, changes: Value) -> Value {
     object
 }
 
-/// Returns the identity in short.
+/// Returns a known identity.
 pub(crate) fn known(id: &str, name: Option<&str>) -> Identity {
     Identity::Known {
         account_id: id.to_owned(),
@@ -369,7 +369,7 @@ pub(crate) fn known(id: &str, name: Option<&str>) -> Identity {
     }
 }
 
-/// Returns the error; a success cannot be printed.
+/// Returns the error. Replaces `unwrap_err`, which would need a success that implements `Debug`.
 pub(crate) fn error_of<T>(outcome: Result<T, ProviderError>) -> ProviderError {
     match outcome {
         Ok(_) => panic!("no error"),
@@ -377,7 +377,7 @@ pub(crate) fn error_of<T>(outcome: Result<T, ProviderError>) -> ProviderError {
     }
 }
 
-/// Returns an error in short: its kind and its code.
+/// Returns the kind and the code of an error.
 pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     match error {
         ProviderError::Unavailable { .. } => ("unavailable", ""),
@@ -387,7 +387,7 @@ pub(crate) fn kind(error: &ProviderError) -> (&'static str, &str) {
     }
 }
 
-/// Returns why tokens must not be used.
+/// Returns the reason why a granted access token must not be used. Panics if the grant has no refresh token.
 pub(crate) fn unusable(outcome: Result<Redemption, ProviderError>) -> ProviderError {
     match outcome {
         Ok(Redemption::Unusable { grant, why }) if grant.refresh_token.is_some() => why,
@@ -403,7 +403,7 @@ pub(crate) fn words_of(outcome: &Result<Redemption, ProviderError>) -> Option<&s
     }
 }
 
-/// Returns a redemption in short.
+/// Returns a short text for the outcome of a redemption.
 pub(crate) fn step(outcome: &Result<Redemption, ProviderError>) -> String {
     match outcome {
         Ok(Redemption::Granted(_)) => "granted".to_owned(),

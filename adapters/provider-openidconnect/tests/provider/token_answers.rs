@@ -39,7 +39,8 @@ async fn everything_there_is() {
     assert_eq!(grant.scopes, ["repo", "user"]);
 }
 
-// GitHub's OAuth apps: no lifetime, no refresh token; RFC 6749 section 5.1: without `scope`, the requested scopes.
+// Responses to OAuth apps of GitHub have no lifetime and no refresh token. RFC 6749 section 5.1: without `scope`, the
+// requested scopes are granted.
 #[tokio::test]
 async fn the_least_there_is() {
     let grant = granted(json!({"access_token": "at"})).await;
@@ -51,14 +52,14 @@ async fn the_least_there_is() {
     assert!(grant.refresh_token.is_none() && grant.id_token.is_none());
 }
 
-// A token is sent in a header, which cannot have a line feed.
+// Clients send the token in a header, which cannot contain a line feed.
 #[tokio::test]
 async fn white_space_around_an_access_token_is_ignored() {
     let grant = granted(json!({"access_token": " at\r\n", "refresh_token": "rt"})).await;
     assert_eq!(grant.access_token.expose(), "at");
 }
 
-// GitHub without Accept.
+// Without an `Accept` header, GitHub sends a form.
 #[tokio::test]
 async fn tokens_in_a_form() {
     let form = "access_token=gho_16C7e42F&expires_in=28800&scope=repo%2Cgist&token_type=bearer";
@@ -71,7 +72,7 @@ async fn tokens_in_a_form() {
     assert_eq!(grant.scopes, ["repo", "gist"]);
 }
 
-// A lifetime of 0 stands for "never" or "unknown".
+// A lifetime of 0 means that the token never expires or that its lifetime is unknown.
 #[tokio::test]
 async fn lifetimes_come_in_every_form() {
     for (given, expected) in [
@@ -89,8 +90,8 @@ async fn lifetimes_come_in_every_form() {
     }
 }
 
-// Microsoft's `expires_on`, Strava's `expires_at`, and servers that put the time into `expires_in`
-// (bluesliverx/grails-spring-security-oauth2-provider issue 120: fifty years).
+// Microsoft sends `expires_on`, and Strava sends `expires_at`. Some servers put a point in time into `expires_in`, which
+// then looks like fifty years (bluesliverx/grails-spring-security-oauth2-provider issue 120).
 #[tokio::test]
 async fn an_end_may_be_a_point_in_time() {
     let end = Some(Timestamp::from_millis(1_790_000_000_000));
@@ -104,7 +105,7 @@ async fn an_end_may_be_a_point_in_time() {
         json!({"access_token": "at", "expires_at": "2026-09-21T14:13:20Z"}),
         json!({"access_token": "at", "expires_in": "2026-09-21T16:13:20.000+02:00"}),
         json!({"access_token": "at", "expires_on": "Mon, 21 Sep 2026 14:13:20 GMT"}),
-        // Laravel's date, in UTC unless configured otherwise.
+        // Laravel sends dates in this format, in UTC by default.
         json!({"access_token": "at", "expires_at": "2026-09-21 14:13:20"}),
     ] {
         let grant = granted(answer.clone()).await;
@@ -121,7 +122,7 @@ async fn an_end_may_be_a_point_in_time() {
     }
 }
 
-// Stack Exchange's and Deezer's `expires`, cTrader's `expiresIn`.
+// Stack Exchange and Deezer send `expires`, and cTrader sends `expiresIn`.
 #[tokio::test]
 async fn lifetimes_have_several_names() {
     for name in ["expires_in", "expires", "expiresIn"] {
@@ -134,7 +135,7 @@ async fn lifetimes_have_several_names() {
     }
 }
 
-// Zoho Writer, "Refresh access token": `expires_in` in milliseconds, beside seconds.
+// Zoho Writer, "Refresh access token": `expires_in` is in milliseconds, and `expires_in_sec` is in seconds.
 #[tokio::test]
 async fn a_lifetime_in_seconds_comes_before_one_in_another_unit() {
     let answer = json!({"access_token": "at", "expires_in_sec": 3600, "expires_in": 3_600_000});
@@ -142,7 +143,7 @@ async fn a_lifetime_in_seconds_comes_before_one_in_another_unit() {
     assert_eq!(grant.expires_in, Some(Duration::from_secs(3600)));
 }
 
-// TikTok's first version and Lark; httpx_auth issue 119; Slack, if only a person's token was requested.
+// Sources: the first version of TikTok's API, Lark, httpx_auth issue 119, and Slack if only a user token was requested.
 #[tokio::test]
 async fn tokens_may_be_wrapped() {
     for name in ["data", "tokenData", "authed_user"] {
@@ -155,7 +156,8 @@ async fn tokens_may_be_wrapped() {
             panic!("{name}");
         };
         assert_eq!(grant.refresh_token.unwrap().expose(), "rt-2");
-        // An error counts wherever it is, and what has been rotated beside it makes the attempt ambiguous.
+        // An error inside or outside the wrapper is an error. The new refresh token beside it shows that a rotation may
+        // have happened.
         for wrong in [
             changed(answer.clone(), json!({"error": "no"})),
             json!({name: changed(answer[name].clone(), json!({"error": "no"}))}),
@@ -167,7 +169,7 @@ async fn tokens_may_be_wrapped() {
     }
 }
 
-// Keycloak, GitHub, QuickBooks.
+// Keycloak, GitHub and QuickBooks use these names.
 #[tokio::test]
 async fn the_lifetime_of_a_refresh_token_has_several_names() {
     for name in [
@@ -189,7 +191,7 @@ async fn scopes_come_in_every_form() {
         (json!("repo user"), vec!["repo", "user"]),
         (json!("repo,user"), vec!["repo", "user"]),
         (json!(["repo", "user"]), vec!["repo", "user"]),
-        // A GitHub App: its permissions are not scopes.
+        // A GitHub App has permissions instead of scopes.
         (json!(""), vec![]),
         (json!(null), vec!["openid", "repo"]),
     ] {
@@ -198,11 +200,12 @@ async fn scopes_come_in_every_form() {
     }
 }
 
-// RFC 6749 sections 5.1 (any case) and 7.1 (an unknown type must not be used); RFC 9449 for DPoP.
+// RFC 6749 section 5.1: the type is case-insensitive. Section 7.1: a client must not use a token of an unknown type, such
+// as DPoP (RFC 9449).
 #[tokio::test]
 async fn only_bearer_tokens() {
-    // Apigee: BearerToken; MicrosoftDocs/azure-devops-docs#810: jwt-bearer; eBay (requests/requests-oauthlib issue 403):
-    // the others.
+    // Apigee sends `BearerToken`, and Azure DevOps sends `jwt-bearer` (MicrosoftDocs/azure-devops-docs#810). eBay sends
+    // the other unusual types (requests/requests-oauthlib issue 403).
     for bearer in [
         "Bearer",
         "bearer",
@@ -258,7 +261,7 @@ async fn a_success_without_a_token_makes_no_sense() {
     }
 }
 
-// WeChat and Salesforce's REST API explain themselves in other members.
+// WeChat and Salesforce's REST API explain the failure in members that RFC 6749 does not define.
 #[tokio::test]
 async fn a_success_without_a_token_is_explained_in_the_provider_s_words() {
     for answer in [
@@ -274,7 +277,7 @@ async fn a_success_without_a_token_is_explained_in_the_provider_s_words() {
             "{words}"
         );
     }
-    // A masked echo is not the new refresh token.
+    // A masked copy of the old refresh token is not a new refresh token.
     let echo = json!({"success": false, "request": {"refresh_token": "rt-***"}});
     let error = refreshed(&echo, None).await.err().unwrap();
     assert_eq!(kind(&error.cause), ("nonsense", ""));
@@ -283,13 +286,13 @@ async fn a_success_without_a_token_is_explained_in_the_provider_s_words() {
     assert!(!words.contains(REFRESH_TOKEN), "{words}");
 }
 
-// RFC 6749 says 200; some servers say 201.
+// RFC 6749 section 5.1 requires 200, but some servers send 201.
 #[tokio::test]
 async fn every_2xx_is_a_success() {
     assert!(redeem(201, json!({"access_token": "at"})).await.is_ok());
 }
 
-/// Returns what a refresh makes of this answer with this refresh token in it.
+/// Refreshes at a server that sends `answer` with this refresh token.
 async fn refreshed(
     answer: &Value,
     refresh_token: Option<&str>,
@@ -299,7 +302,7 @@ async fn refreshed(
     Subject::plain(&stub.base).refresh_answer().await
 }
 
-// casdoor/casdoor issue 662: a refused refresh has status 200 and a sentence in the place of the access token.
+// casdoor/casdoor issue 662: the response to a rejected refresh has status 200 and a sentence instead of the access token.
 #[tokio::test]
 async fn only_a_token_is_a_token() {
     for text in [
@@ -319,7 +322,8 @@ async fn only_a_token_is_a_token() {
         let error = error_of(redeem(200, answer.clone()).await);
         assert_eq!(kind(&error), ("nonsense", ""), "{text:?}");
         assert!(!error.to_string().contains(text), "{error}");
-        // Without a new refresh token beside it this is no success: the stored ones stay, and it counts towards an outage.
+        // Without a new refresh token, this response is an error. The stored tokens stay, and the error counts towards an
+        // outage.
         for refresh_token in [None, Some(REFRESH_TOKEN)] {
             let error = refreshed(&answer, refresh_token).await.err().unwrap();
             assert_eq!(kind(&error.cause), ("nonsense", ""), "{text:?}");

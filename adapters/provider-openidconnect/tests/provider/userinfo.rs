@@ -1,4 +1,5 @@
-//! The person, from userinfo (OpenID Connect Core section 5.3) or its replacement at a plain OAuth 2.0 server.
+//! The identity of the person from userinfo (OpenID Connect Core section 5.3), or from the corresponding endpoint of a
+//! plain OAuth 2.0 server.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ async fn identify(status: u16, body: Value) -> Result<Identity, ProviderError> {
     Subject::plain(&stub.base).identify(None).await
 }
 
-// RFC 6750 section 2.1.
+// RFC 6750 section 2.1: the request sends the access token in the `Authorization` header.
 #[tokio::test]
 async fn shows_the_access_token() {
     let stub = Stub::saying(200, "application/json", r#"{"sub":"person-1"}"#).await;
@@ -33,7 +34,7 @@ async fn shows_the_access_token() {
     });
 }
 
-// GitHub's GET /user: a number and a login, the name may be null; others have texts.
+// GitHub's `GET /user` sends a number as `id`, a `login`, and a `name` that may be null. Other servers send only texts.
 #[tokio::test]
 async fn people_come_in_every_form() {
     for (body, id, name) in [
@@ -100,7 +101,7 @@ async fn no_userinfo_endpoint() {
     assert_eq!(subject.identify(None).await, Ok(Identity::Unknown));
 }
 
-// RFC 6750 section 3.1; GitHub's {"message": "Bad credentials"}.
+// RFC 6750 section 3.1 requires the code `invalid_token`. GitHub sends `{"message": "Bad credentials"}`.
 #[tokio::test]
 async fn a_token_that_is_not_accepted() {
     for status in [401, 403] {
@@ -127,7 +128,7 @@ async fn a_token_that_is_not_accepted() {
     }
 }
 
-// GitHub, "Rate limits for the REST API": 403 or 429, with Retry-After.
+// GitHub, "Rate limits for the REST API": the status is 403 or 429, with `Retry-After`.
 #[tokio::test]
 async fn a_limit_is_no_refusal() {
     for status in [403, 429] {
@@ -144,7 +145,7 @@ async fn a_limit_is_no_refusal() {
     }
 }
 
-// GitHub, "Rate limits for the REST API": 403 without Retry-After, while the header says that no requests remain.
+// GitHub, "Rate limits for the REST API": a 403 without `Retry-After` is a rate limit if `x-ratelimit-remaining` is 0.
 #[tokio::test]
 async fn a_limit_that_shows_in_the_remaining_count() {
     for (remaining, expected) in [("0", "unavailable"), ("17", "refused")] {
@@ -160,7 +161,7 @@ async fn a_limit_that_shows_in_the_remaining_count() {
     }
 }
 
-// OpenID Connect Core section 5.3.2: a client may be registered for signed userinfo.
+// OpenID Connect Core section 5.3.2: the registration of a client may request signed userinfo.
 #[tokio::test]
 async fn a_signed_answer_is_refused_clearly() {
     let stub = Stub::start(|_, _| reply(200, "application/jwt", "e30.e30.x")).await;

@@ -1,4 +1,4 @@
-//! JWTs of workloads: form, signature, and the keys of their issuers.
+//! JWTs of workloads: their format, their signatures, and the keys of their issuers.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::jwt::{ed25519, key_set, rsa, sign, sign_ed25519, sign_hmac, sign_rsa};
 use crate::support::{Stub, TestClock, json as answer, keys_as, raw, reply};
 
-/// An issuer whose set of keys a test can change, and the service that trusts it.
+/// An issuer whose JWK set the test can change, and a verifier that trusts this issuer.
 struct Scene {
     stub: Stub,
     keys: Arc<Mutex<Option<Value>>>,
@@ -115,7 +115,7 @@ async fn a_signed_token_is_verified_and_its_claims_are_read() {
     assert_eq!(scene.rule(&by_rsa).await, None);
 }
 
-/// Encodes any text as a part of a token.
+/// Encodes a text as a part of a JWT.
 fn part(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
@@ -240,7 +240,7 @@ async fn forged_and_malformed_tokens_are_refused_by_name() {
     ] {
         assert_eq!(scene.rule(&token).await, Some(rule), "{token}");
     }
-    // What the header says about keys is ignored.
+    // The key URLs `jku` and `x5u` in the header are ignored.
     let theirs = ed25519("one", 9).as_verification_key();
     for member in ["jku", "x5u"] {
         let ours = eddsa(json!({member: "https://evil.example/keys"}));
@@ -255,7 +255,7 @@ async fn forged_and_malformed_tokens_are_refused_by_name() {
     assert_eq!(scene.rule(&forged).await, Some(Rule::Signature));
 }
 
-// RFC 9864 section 2.2.
+// RFC 9864 section 2.2 defines `Ed25519` as the algorithm name for EdDSA with the curve Ed25519.
 #[tokio::test]
 async fn ed25519_is_eddsa() {
     let scene = Scene::new().await;
@@ -315,7 +315,7 @@ async fn an_issuer_that_hangs_is_not_asked_by_each_caller() {
     let clock = Arc::new(TestClock::new());
     let slow = Arc::clone(&clock);
     let stub = Stub::start(move |_, _| {
-        // Longer than the pause between two requests.
+        // The response takes longer than the pause between two requests.
         slow.advance(Duration::from_secs(8));
         reply(500, "text/plain", "down")
     });
@@ -352,7 +352,7 @@ async fn many_at_once_fetch_once() {
     assert_eq!((verified.load(Ordering::Relaxed), scene.fetches()), (20, 1));
 }
 
-/// A server that answers its requests when the test lets it.
+/// A server that sends each response only when the test permits it.
 struct SlowIssuer {
     base: String,
     keys: Arc<Mutex<Value>>,
@@ -393,7 +393,7 @@ async fn callers_wait_for_a_fetch_in_progress() {
     let (issuer, clock) = (SlowIssuer::start().await, Arc::new(TestClock::new()));
     let uri = format!("{}/keys", issuer.base).parse().unwrap();
     let verifier = verifier(&issuer.base, KeySource::JwksUri(uri), &clock).unwrap();
-    // The first keys, and a rotation.
+    // The verifier fetches the first keys, and then the keys after a rotation.
     for (kid, seed) in [("one", 1), ("two", 2)] {
         *issuer.keys.lock().unwrap() = key_set(&[ed25519(kid, seed).as_verification_key()]);
         clock.advance(Duration::from_secs(61));
@@ -488,7 +488,7 @@ async fn metadata_must_name_the_issuer_byte_for_byte() {
     assert_eq!(stub.count("/keys"), 0);
 }
 
-// The API server of Kubernetes sends only the latter (ramosbugs/openidconnect-rs#238).
+// The API server of Kubernetes sends only `application/jwk-set+json` (ramosbugs/openidconnect-rs#238).
 #[tokio::test]
 async fn keys_are_fetched_as_both_media_types() {
     let _ = rustls::crypto::ring::default_provider().install_default();

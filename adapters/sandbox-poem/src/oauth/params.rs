@@ -21,7 +21,8 @@ impl Params {
 
     /// Returns a field. An empty field counts as missing (RFC 6749 section 3.2).
     ///
-    /// # Errors If the field occurs twice.
+    /// # Errors
+    /// If the field occurs twice.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, OAuthError> {
         let mut values = self.0.iter().filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.as_str());
@@ -34,7 +35,8 @@ impl Params {
 
     /// Returns a required field.
     ///
-    /// # Errors If the field is missing or occurs twice.
+    /// # Errors
+    /// If the field is missing or occurs twice.
     pub(crate) fn required(&self, name: &str) -> Result<&str, OAuthError> {
         let missing = || OAuthError::invalid_request(format!("{name} is missing"));
         self.optional(name)?.ok_or_else(missing)

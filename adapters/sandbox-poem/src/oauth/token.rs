@@ -63,7 +63,7 @@ fn refresh(app: &App, params: &Params, request: &Request) -> Result<Issued, OAut
     let presented = params.required("refresh_token")?;
     let (scopes, fresh) = (params.scopes()?, fresh());
     let mut state = app.state();
-    // The lock is held while the witness is called, so the calls come in the order in which the requests were decided.
+    // The call to the witness happens under the lock, so it gets the requests in the order of their decisions.
     let now = app.now();
     let outcome = state.families.refresh(presented, scopes, fresh, now);
     if let Some(witness) = &app.witness {

@@ -18,7 +18,8 @@ async fn redeem(name: &str, status: u16, answer: Value) -> String {
     step(&subject.redeem().await)
 }
 
-// wso2/product-is issue 21192, and Facebook's "pending action" (its device login).
+// The profile can name the error that means "pending". Sources: wso2/product-is issue 21192, and "pending action" in
+// Facebook's documentation of its device login.
 #[tokio::test]
 async fn a_provider_s_own_words_for_a_person_who_has_not_answered() {
     let answer = json!({"error": {"message": "pending", "code": 31, "error_subcode": 1_349_174}});
@@ -31,7 +32,7 @@ async fn a_provider_s_own_words_for_a_person_who_has_not_answered() {
     assert_eq!(redeem(&settings).await, "pending");
 }
 
-// GitHub, "Authorizing OAuth apps", device flow: errors with 200, the new interval inside slow_down.
+// GitHub, "Authorizing OAuth apps", device flow: errors have status 200, and `slow_down` contains the new interval.
 #[tokio::test]
 async fn github() {
     for (answer, expected) in [
@@ -68,7 +69,8 @@ async fn github() {
     assert!(words.contains("Enable Device Flow"), "{words}");
 }
 
-// Google: 428 and 403 as logged by clients; verification_url; a quota reported as error_code.
+// Google sends the statuses 428 and 403 (seen in logs of clients), `verification_url`, and an exceeded quota in
+// `error_code`.
 #[tokio::test]
 async fn google() {
     for (status, answer, expected) in [
@@ -109,7 +111,8 @@ async fn google() {
     );
 }
 
-// Auth0, "Call your API using the device authorization flow": 403 and 429; the body decides.
+// Auth0, "Call your API using the device authorization flow": the status is 403 or 429, and the body contains the error
+// code.
 #[tokio::test]
 async fn auth0() {
     for (status, error, expected) in [
@@ -133,7 +136,8 @@ async fn auth0() {
     );
 }
 
-// twitchdev/issues 1037 and 943: `scopes`, {status, message}, an address that contains the code.
+// twitchdev/issues 1037 and 943: the request has `scopes`, errors are `{status, message}`, and `verification_uri` contains
+// the user code.
 #[tokio::test]
 async fn twitch() {
     let answer = json!({"device_code": "dc", "expires_in": 1800, "interval": 5, "user_code": "JLLKTXWJ",
@@ -183,7 +187,8 @@ async fn twitch() {
     assert_eq!(grant.scopes, ["chat:read"]);
 }
 
-// forcedotcom/sfdx-core deviceOauthService.ts: one endpoint, other names, no expires_in.
+// forcedotcom/sfdx-core, deviceOauthService.ts: both requests go to the token endpoint, the fields have other names, and
+// there is no `expires_in`.
 #[tokio::test]
 async fn salesforce() {
     let answer = json!({"device_code": "dc", "user_code": "ABCD1234", "interval": 5,
@@ -223,8 +228,9 @@ async fn salesforce() {
     assert_eq!(grant.assumed_expires_in, Some(Duration::from_secs(7200)));
 }
 
-// Zoho's device flow in public code: milliseconds, commas, another endpoint, codes with spaces. Zoho, "Initiation
-// request": a refresh token comes only with the first request for access, unless each one asks for consent.
+// Zoho's device flow, from public code: times are in milliseconds, scopes are separated by commas, the poll goes to its own
+// endpoint, and error codes contain spaces. Zoho, "Initiation request": only the first consent returns a refresh token,
+// unless the request has `prompt=consent`.
 #[tokio::test]
 async fn zoho() {
     let answer = json!({"device_code": "dc", "user_code": "A1B2-C3D4", "interval": 5000, "expires_in": 300_000,
@@ -270,11 +276,11 @@ async fn zoho() {
     let Ok(Redemption::Granted(grant)) = subject.redeem().await else {
         panic!("tokens");
     };
-    // Refreshes go to the token endpoint, so that is the origin of the grant.
+    // Refreshes go to the token endpoint, so this endpoint is the origin of the grant.
     assert_eq!(grant.origin.token_endpoint, format!("{}/token", stub.base));
 }
 
-// Keycloak, DeviceGrantType.java: if the device flow is disabled for the client, the error is invalid_grant.
+// Keycloak, DeviceGrantType.java: if the device flow is disabled for the client, the error is `invalid_grant`.
 #[tokio::test]
 async fn keycloak() {
     let words = "Client not allowed OAuth 2.0 Device Authorization Grant";
@@ -289,7 +295,7 @@ async fn keycloak() {
     assert_eq!(kind(&refused.cause), ("misconfigured", "invalid_grant"));
 }
 
-// Zoom's OAuth notes: the client id beside Basic.
+// Zoom needs the client id in the body in addition to HTTP Basic. The profile names the source.
 #[tokio::test]
 async fn zoom() {
     let stub = Stub::start(|_, _| reply_json(400, &json!({"error": "invalid_request"}))).await;

@@ -72,7 +72,7 @@ fn section(text: &mut String, name: &str, profile: &Profile) {
     }
 }
 
-/// The facts of a preset, each with its title.
+/// Returns the facts of a preset, each with its title.
 fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     let (facts, scopes) = (&profile.facts, &profile.quirks.scopes);
     let list = |scopes: &[String]| {
@@ -123,7 +123,7 @@ fn lines(profile: &Profile) -> Vec<(&'static str, String)> {
     said.collect()
 }
 
-/// The profile's own text, or else a sentence made from its quirk.
+/// Returns the text of the profile about the end of a grant, or a text generated from the quirk `grant_lasts`.
 fn grant_end(profile: &Profile) -> Option<String> {
     let lasts = profile.quirks.refresh.grant_lasts;
     let told = lasts.map(|seconds| {
@@ -152,7 +152,7 @@ fn keys(profile: &Profile) -> String {
 fn revocation(profile: &Profile) -> String {
     let quirks = &profile.quirks.revocation;
     if !profile.endpoints.contains_key("revocation_endpoint") {
-        // Discovery may find one.
+        // Discovery may find a revocation endpoint.
         let is_known = profile.issuer.is_none() || profile.facts.revoke_at.is_some();
         return if is_known {
             "none"
@@ -186,7 +186,7 @@ fn revocation(profile: &Profile) -> String {
     format!("{style}{takes}{auth}{leaves}")
 }
 
-/// The enabled quirks.
+/// Describes the enabled quirks.
 fn behaviour(quirks: &Quirks) -> Option<String> {
     let (device, refresh) = (&quirks.device, &quirks.refresh);
     let all = [

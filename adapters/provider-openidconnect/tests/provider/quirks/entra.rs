@@ -1,4 +1,4 @@
-//! Microsoft Entra ID: many tenants behind one issuer, and error numbers that are more specific than the codes.
+//! Microsoft Entra ID: many tenants share one issuer, and error numbers are more specific than error codes.
 
 use central_oauth_domain::ports::Prompt;
 use central_oauth_provider_openidconnect::ProviderSettings;
@@ -17,7 +17,7 @@ use crate::support::{
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const OTHER: &str = "99999999-2222-3333-4444-555555555555";
 
-/// A server with this issuer in its metadata; `{base}` is its address.
+/// Starts a server with this issuer in its metadata. Replaces `{base}` with its base URL.
 async fn calling_itself(issuer: &'static str) -> Stub {
     let keys = key_set(&[ed25519("ed", 1).as_verification_key()]);
     Stub::start(move |seen, base| match seen.path.as_str() {
@@ -45,7 +45,7 @@ fn token(base: &str, issuer_tenant: &str, tid: &Value) -> String {
     sign_ed25519(&ed25519("ed", 1), "ed", &claims)
 }
 
-// Microsoft, "Access tokens", validating the issuer: {tenantid} stands for the token's tenant.
+// Microsoft, "Access tokens", validating the issuer: `{tenantid}` stands for the tenant of the token.
 #[tokio::test]
 async fn any_tenant_but_only_its_own_tokens() {
     let stub = calling_itself("{base}/{tenantid}/v2.0").await;
@@ -71,7 +71,8 @@ async fn any_tenant_but_only_its_own_tokens() {
     }
 }
 
-// consumers and domains: the metadata names the tenant by its id, and tokens must do so too.
+// If the configuration names a tenant as `consumers` or by a domain, the metadata contains the id of the tenant. The tokens
+// must contain the same id.
 #[tokio::test]
 async fn a_tenant_by_another_name() {
     let stub = calling_itself("{base}/11111111-2222-3333-4444-555555555555/v2.0").await;
@@ -111,7 +112,8 @@ async fn not_any_issuer() {
     assert_eq!(kind(&error), ("misconfigured", "issuer_mismatch"));
 }
 
-// Microsoft, "Device authorization grant"; canonical/authd pull 1882: AADSTS700025 with a secret, 7000218 without one.
+// The device flow is for public clients: with a secret, Entra returns AADSTS700025. The code flow needs the secret: without
+// it, Entra returns AADSTS7000218. Sources: Microsoft, "Device authorization grant", and canonical/authd pull request 1882.
 #[tokio::test]
 async fn the_secret_belongs_to_the_code_flow() {
     let stub = Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await;
@@ -132,8 +134,8 @@ async fn the_secret_belongs_to_the_code_flow() {
     assert_eq!(sent().as_deref(), Some(SECRET));
 }
 
-// Microsoft Q&A 5847660: if users may not consent themselves, prompt=consent requests an administrator's approval again
-// (AADSTS90094). The operator can still set `prompt` for Entra, and omit it for other providers.
+// Microsoft Q&A 5847660: if users must not consent themselves, `prompt=consent` requests the approval of an administrator
+// again (AADSTS90094). The operator can still set `prompt` for Entra, and omit it for other providers.
 #[tokio::test]
 async fn nobody_is_asked_for_consent_again() {
     let prompt = async |settings: ProviderSettings| {
@@ -159,7 +161,7 @@ async fn nobody_is_asked_for_consent_again() {
     assert_eq!(prompt(other).await, None);
 }
 
-// Microsoft, "Device authorization grant": its own codes for the steps.
+// Microsoft, "Device authorization grant", defines additional error codes for polls.
 #[tokio::test]
 async fn steps() {
     for (error, number, expected) in [
@@ -182,7 +184,8 @@ async fn steps() {
     }
 }
 
-// MicrosoftDocs/azure-docs #114009: an account that is no guest of the tenant gets the error of a person who declined.
+// MicrosoftDocs/azure-docs#114009: for an account that is not a guest of the tenant, Entra returns the error of a person
+// who has declined.
 #[tokio::test]
 async fn a_no_that_is_not_the_person_s_own() {
     let advice = "This account is from another tenant and is not a guest here.";
@@ -201,7 +204,7 @@ async fn a_no_that_is_not_the_person_s_own() {
     assert_eq!(words_of(&outcome), Some(&*format!("{advice} {told}")));
 }
 
-// Microsoft, "Error codes": advice for each number. The code decides, never the number.
+// Microsoft, "Error codes": each number gets its own advice. The error code alone determines the kind of error.
 #[tokio::test]
 async fn numbers_in_words() {
     for (error, number, expected, words) in [
@@ -287,7 +290,7 @@ async fn numbers_in_words() {
     }
 }
 
-// RFC 9207 section 2.4: an issuer for many tenants responds as one of them.
+// RFC 9207 section 2.4: if the configured issuer stands for many tenants, `iss` in the callback names one tenant.
 #[tokio::test]
 async fn the_answer_comes_from_a_tenant() {
     for (announced, named, expected) in [
@@ -342,8 +345,8 @@ async fn the_answer_comes_from_a_tenant() {
     }
 }
 
-// The check puts an invented tenant into the `iss` of its callback. Otherwise the finding would be about the issuer
-// and not about the client.
+// `providers check` puts an invented tenant into `iss` of its callback. Otherwise the callback would be rejected, and the
+// client could not be checked.
 #[tokio::test]
 async fn the_doctor_is_no_foreign_server() {
     let stub = calling_itself("{base}/{tenantid}/v2.0").await;
@@ -356,7 +359,7 @@ async fn the_doctor_is_no_foreign_server() {
     assert!(!told.contains("issuer_mismatch"), "{told}");
 }
 
-// The same in a callback, which has no error_codes.
+// A callback has no `error_codes`, so the number comes from the description.
 #[tokio::test]
 async fn numbers_in_a_callback() {
     let subject = Subject::new(by_code(preset("entra", "http://127.0.0.1:9")));

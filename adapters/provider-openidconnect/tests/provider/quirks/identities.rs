@@ -1,4 +1,4 @@
-//! The identity of a person if userinfo differs from the standard.
+//! The identity of a person if userinfo deviates from OpenID Connect.
 
 use central_oauth_domain::ports::OAuthProvider as _;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn person(name: &str, answer: Value, id: &str, display_name: &str) {
     assert_eq!(outcome, Ok(known(id, Some(display_name))), "{name}");
 }
 
-// Each with the responses of the profile's source.
+// The responses are from the sources of each profile.
 #[tokio::test]
 async fn ids_and_names() {
     person(
@@ -62,7 +62,7 @@ async fn ids_and_names() {
     .await;
 }
 
-// Half an id may be another person's.
+// An id may have two parts. One part alone may belong to several people.
 #[tokio::test]
 async fn half_an_id_is_none() {
     let (subject, _stub) = saying("slack", 200, &json!({"ok": true, "user_id": "U1"})).await;
@@ -74,7 +74,8 @@ async fn half_an_id_is_none() {
     );
 }
 
-// ID tokens contain the tenant that Entra's ids begin with, and not the members that Salesforce's ids consist of.
+// ID tokens and userinfo may give different ids. The ids of Entra start with the tenant, which only ID tokens contain. The
+// ids of Salesforce consist of members that only userinfo contains.
 #[test]
 fn whether_id_tokens_have_the_same_ids() {
     for (name, is_same) in [("google", true), ("entra", false), ("salesforce", false)] {
@@ -83,7 +84,7 @@ fn whether_id_tokens_have_the_same_ids() {
     }
 }
 
-// Slack, auth.test: 200 with ok=false.
+// Slack, `auth.test`: an error has status 200 and `ok` is false.
 #[tokio::test]
 async fn a_refusal_with_200() {
     let (subject, _stub) =
@@ -92,8 +93,8 @@ async fn a_refusal_with_200() {
     assert_eq!(kind(&error), ("refused", "invalid_auth"));
 }
 
-// Slack and Dropbox use POST, Dropbox requires an empty body; Twitch and Zoho have their own schemes, Notion its own
-// header.
+// Slack and Dropbox use POST, and Dropbox requires an empty body. Twitch and Zoho use their own authentication schemes.
+// Notion requires its own header.
 #[tokio::test]
 async fn how_userinfo_is_asked() {
     for (name, method, scheme) in [

@@ -1,4 +1,4 @@
-//! Deviations of known providers from the RFCs, imitated by the sources of their profiles.
+//! Deviations of known providers from the RFCs. The tests imitate the responses in the sources of each profile.
 
 mod device_flows;
 mod document;
@@ -41,7 +41,7 @@ pub(crate) fn preset(name: &str, base: &str) -> ProviderSettings {
         ..client()
     };
     let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
-    // The metadata of the issuer, so that nobody fetches them.
+    // All endpoints of the issuer are configured, so that no test fetches the real metadata.
     let discovered = |given: Option<Url>, path: &str| {
         let found = profile.issuer.as_ref();
         given.or_else(|| found.map(|_| Url::parse(&format!("{base}{path}")).unwrap()))
@@ -66,7 +66,7 @@ pub(crate) async fn saying(name: &str, status: u16, answer: &Value) -> (Subject,
     (Subject::new(preset(name, &stub.base)), stub)
 }
 
-/// Does the same with the code flow, if the preset begins with the other.
+/// Returns the settings with the authorization code flow.
 pub(crate) fn by_code(settings: ProviderSettings) -> ProviderSettings {
     ProviderSettings {
         flow: Flow::AuthorizationCode,

@@ -1,4 +1,4 @@
-//! The profile files themselves.
+//! Tests of the profile files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -71,7 +71,7 @@ fn every_file_is_embedded_and_parses() {
     assert!(error.contains("github, github-app, gitlab"), "{error}");
 }
 
-// Every source named in a comment is listed, and every listed one is used.
+// Every source that a comment names is listed in `[sources]`.
 #[test]
 fn every_source_is_named() {
     for name in Profile::names() {
@@ -87,7 +87,7 @@ fn every_source_is_named() {
         }
         used.remove("");
         let known: BTreeSet<_> = profile.sources.keys().cloned().collect();
-        // The first file explains the format.
+        // The first file explains the format of these comments.
         used.remove("key\" names an entry of [sources] and holds for the lines below it");
         assert!(
             used.is_subset(&known),
@@ -97,7 +97,7 @@ fn every_source_is_named() {
     }
 }
 
-// Quirks are data: the code never asks which provider it is.
+// Quirks are data, so the code must never compare the name of a provider.
 #[test]
 fn no_code_knows_a_provider_by_name() {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
@@ -122,7 +122,7 @@ fn no_code_knows_a_provider_by_name() {
     }
 }
 
-// Each profile makes a usable provider, with both flows if it has both.
+// Each profile gives a usable provider with each of its flows.
 #[test]
 fn every_preset_works_with_an_id_alone() {
     for name in Profile::names() {
@@ -156,7 +156,7 @@ fn the_default_scopes_of_every_preset_have_words() {
     }
 }
 
-/// Of these, the program's registration or the person decides what is permitted.
+/// At these providers, the registration of the client or the person determines the permissions.
 #[test]
 fn presets_without_scopes_say_what_is_permitted() {
     for name in ["bitbucket", "github", "github-app", "notion"] {
@@ -200,7 +200,7 @@ fn what_the_operator_says_wins() {
         scopes: vec!["offline_access".to_owned()],
         ..ProviderSettings::new(ProviderName::new("x"), "client-1")
     };
-    // The issuer is given, so its parts are not required.
+    // The settings contain the issuer, so the parts of its URL (host, realm) are not required.
     let settings = profile.complete(settings, None, &BTreeMap::new()).unwrap();
     assert_eq!(
         settings.issuer.unwrap().as_str(),
@@ -210,8 +210,9 @@ fn what_the_operator_says_wins() {
     assert_eq!(settings.scopes, ["offline_access"]);
 }
 
-// GitLab's metadata has no device_authorization_endpoint (lxc/incus issue 4013, int128/kubelogin issue 1584), so
-// another server's cannot be discovered; and the preset's own would get its codes and the client secret.
+// GitLab's metadata has no `device_authorization_endpoint` (lxc/incus issue 4013, int128/kubelogin issue 1584), so the
+// endpoint of another server cannot be discovered. With the endpoints of the preset, the device codes and the client secret
+// would go to the wrong server.
 #[test]
 fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
     let complete = |name: &str, issuer: &str, pairs: &[(&str, &str)]| {
@@ -245,7 +246,7 @@ fn another_server_s_issuer_does_not_go_with_the_preset_s_endpoints() {
         same.token_endpoint.unwrap().as_str(),
         "https://gitlab.example.com/oauth/token"
     );
-    // A preset without an issuer: on the server of its token endpoint.
+    // For a preset without an issuer, the issuer must be on the server of the token endpoint.
     for (name, issuer) in [
         ("slack", "https://slack.com"),
         ("github", "https://github.com/login/oauth"),
@@ -285,7 +286,7 @@ fn parts_of_addresses() {
     assert_eq!(issuer.as_deref(), Some("https://host.example/login/oauth"));
 }
 
-// Auth0, "Call your API using the device authorization flow": the audience in both flows, if there is one.
+// Auth0, "Call your API using the device authorization flow": `audience` is optional in both flows.
 #[test]
 fn optional_parameters_are_left_out() {
     for (audience, count) in [
@@ -309,7 +310,8 @@ fn optional_parameters_are_left_out() {
     }
 }
 
-// Google, "OAuth 2.0 for TV and limited-input devices": few scopes. git-credential-oauth issue 38.
+// Google, "OAuth 2.0 for TV and limited-input devices": the device flow permits only a few scopes
+// (git-credential-oauth issue 38).
 #[test]
 fn scopes_choose_the_flow() {
     let google = Profile::named("google").unwrap();
@@ -352,12 +354,12 @@ fn scopes_that_refreshing_needs() {
         );
         assert_eq!(complaint(name, &["openid", "offline_access"]), None);
     }
-    // Salesforce takes either name.
+    // Salesforce accepts either name.
     assert!(complaint("salesforce", &["api"]).is_some());
     assert_eq!(complaint("salesforce", &["api", "offline_access"]), None);
 }
 
-// RFC 6749 and RFC 8628 apply wherever a profile says nothing.
+// Unless the profile defines another meaning, error codes have the meaning of RFC 6749 and RFC 8628.
 #[tokio::test]
 async fn the_words_of_the_rfcs_hold_everywhere() {
     for name in Profile::names().filter(|name| completed(name).flow == Flow::Device) {

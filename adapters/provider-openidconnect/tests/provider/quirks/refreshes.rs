@@ -22,8 +22,8 @@ async fn verdict(name: &str, status: u16, answer: Value) -> String {
 
 const DEAD: &str = "refused invalid_grant";
 
-// Each with its source: GitHub's troubleshooting page and interlink-hq/interLink pull 262, Slack's oauth.v2.access,
-// twitchdev/issues 1037 and 943, the tests of a Salesforce client, Zoho's and Atlassian's answers in public code, Zoom in
+// Sources: GitHub's troubleshooting page and interlink-hq/interLink pull request 262, Slack's `oauth.v2.access`,
+// twitchdev/issues 1037 and 943, the tests of a Salesforce client, responses of Zoho and Atlassian in public code, Zoom in
 // raycast/extensions 10896, bitbucket.org/site/master issue 16249, Keycloak's DeviceGrantType.java.
 #[tokio::test]
 async fn what_is_dead_and_what_is_not() {
@@ -84,7 +84,7 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "expired access/refresh token"),
             DEAD,
         ),
-        // segmentio/action-destinations pull request 2300: another request with this token is under way.
+        // segmentio/action-destinations pull request 2300: another request with the same token is in progress.
         (
             "salesforce",
             400,
@@ -104,7 +104,8 @@ async fn what_is_dead_and_what_is_not() {
             both("invalid_grant", "inactive user"),
             "unavailable",
         ),
-        // The account may be enabled again; Salesforce's own list of codes (sdk-codes) does not contain this one.
+        // An administrator may enable the account again. Salesforce's list of codes (`sdk-codes` in the profile) does not
+        // contain this code.
         (
             "salesforce",
             400,
@@ -198,7 +199,7 @@ async fn what_is_dead_and_what_is_not() {
             "misconfigured disabled_client",
         ),
         ("gitlab", 400, error("invalid_grant"), DEAD),
-        // keycloak/keycloak issues 20392, 23397 and 50721: believed only when it stays.
+        // keycloak/keycloak issues 20392, 23397 and 50721: this error may be temporary, so a single one is not final.
         (
             "keycloak",
             400,
@@ -233,7 +234,7 @@ async fn what_is_dead_and_what_is_not() {
                 {"resource": "Application", "field": "client_id", "code": "invalid"}]}),
             "misconfigured invalid",
         ),
-        // metabrainz/listenbrainz-server pull 1921: believed only when it stays.
+        // metabrainz/listenbrainz-server pull request 1921: this error may be temporary, so a single one is not final.
         (
             "spotify",
             400,
@@ -249,7 +250,7 @@ async fn what_is_dead_and_what_is_not() {
     }
 }
 
-// The description is shown, with advice.
+// The error contains the description and the advice of the profile.
 #[tokio::test]
 async fn what_a_person_can_act_on() {
     let words = async |name, answer| {
@@ -274,7 +275,7 @@ async fn what_a_person_can_act_on() {
     );
 }
 
-// Slack, oauth.v2.access: "part of the operation may have happened".
+// Slack, `oauth.v2.access`: after these errors, "part of the operation may have happened".
 #[tokio::test]
 async fn failures_that_leave_it_open() {
     for (code, may_have_acted) in [
@@ -291,7 +292,7 @@ async fn failures_that_leave_it_open() {
     }
 }
 
-// Slack, oauth.v2.user.access: the token type, and the place of the scopes; Bitbucket's `scopes`.
+// Slack, `oauth.v2.user.access`: the token type is `user`, and the scopes are in `authed_user`. Bitbucket sends `scopes`.
 #[tokio::test]
 async fn token_answers_of_their_own() {
     let answer = json!({"ok": true, "access_token": "xoxe.xoxp-1", "token_type": "user", "expires_in": 43200,
@@ -307,8 +308,9 @@ async fn token_answers_of_their_own() {
     assert_eq!(grant.scopes, ["account", "repository:write"]);
 }
 
-// Salesforce sends no expires_in; GitHub's response states the lifetime of the refresh token; Microsoft, "Refresh
-// tokens", 90 days with each; Spotify, 18 June 2026: six months from the consent; Keycloak's 0 means unlimited.
+// Salesforce sends no `expires_in`. GitHub sends the lifetime of the refresh token. Microsoft, "Refresh tokens": each
+// refresh token is valid for 90 days. Spotify, 18 June 2026: the grant ends six months after the consent. In a response of
+// Keycloak, 0 means unlimited.
 #[tokio::test]
 async fn how_long_tokens_last() {
     let lasts = async |name: &str, answer: Value| {
@@ -340,7 +342,7 @@ async fn how_long_tokens_last() {
     );
 }
 
-// Atlassian's developer community, topic 60806: 90 days without use, and at most 365 from consent.
+// Atlassian's developer community, topic 60806: the grant ends after 90 days without use, and 365 days after the consent.
 #[tokio::test]
 async fn a_grant_may_have_an_end_that_no_use_moves() {
     let answer = json!({"access_token": "a", "refresh_token": "r"});

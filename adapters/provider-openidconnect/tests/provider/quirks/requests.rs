@@ -27,7 +27,7 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
         .map(|(_, value)| value.into_owned())
 }
 
-// Notion, "Authorization": JSON with Basic, for codes and refreshes.
+// Notion, "Authorization": requests with codes and refresh tokens are JSON with HTTP Basic.
 #[tokio::test]
 async fn json_bodies() {
     let stub = granting().await;
@@ -54,7 +54,8 @@ async fn json_bodies() {
     });
 }
 
-// Google: without access_type and prompt there is no refresh token. Slack: commas. Dropbox: token_access_type.
+// Google returns no refresh token without `access_type` and `prompt`. Dropbox needs `token_access_type`. Slack separates
+// scopes by commas.
 #[tokio::test]
 async fn parameters_of_authorization_requests() {
     for (name, key, value) in [
@@ -77,9 +78,9 @@ async fn parameters_of_authorization_requests() {
     assert_eq!(sent.as_deref(), Some("channels:read,chat:write"));
 }
 
-// UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull 2405: LinkedIn answers a code_verifier with
-// invalid_client. python-social-auth/social-core pull 833, authlib issue 763: its ID tokens have no nonce, even if one
-// was requested.
+// LinkedIn rejects a `code_verifier` with `invalid_client` (UsefulSoftwareCo/executor issue 2087, teamhanko/hanko pull
+// request 2405). Its ID tokens have no nonce, even if the request has one (python-social-auth/social-core pull request 833,
+// authlib issue 763).
 #[tokio::test]
 async fn a_provider_that_refuses_pkce() {
     let answer = json!({"access_token": "at", "id_token": "e30.eyJzdWIiOiJhIn0.c2ln"});
@@ -95,8 +96,8 @@ async fn a_provider_that_refuses_pkce() {
     stub.last(|seen| assert!(!seen.form().contains_key("code_verifier")));
 }
 
-// LinkedIn, "Authorization Code Flow", step 2: its own codes for a person who declines. Salesforce, "OAuth 2.0
-// Authorization Errors": a hyphen where RFC 6749 has none.
+// LinkedIn, "Authorization Code Flow", step 2, defines its own codes for a person who declines. Salesforce, "OAuth 2.0
+// Authorization Errors", writes a code of RFC 6749 with a hyphen.
 #[tokio::test]
 async fn words_of_their_own_for_a_no() {
     for (name, word, expected) in [
@@ -117,8 +118,8 @@ async fn words_of_their_own_for_a_no() {
     }
 }
 
-// Slack, "Using PKCE": the setting makes an app a public client. paradigmxyz/centaur pull requests 1100 and 1101: PKCE and
-// the secret together get internal_error, the secret alone and PKCE alone get tokens.
+// Slack, "Using PKCE": an app with PKCE is a public client. PKCE together with a secret gets `internal_error`
+// (paradigmxyz/centaur pull requests 1100 and 1101), but either of them alone works.
 #[tokio::test]
 async fn a_provider_that_takes_pkce_of_public_clients() {
     let stub = granting().await;
@@ -142,7 +143,7 @@ async fn a_provider_that_takes_pkce_of_public_clients() {
     }
 }
 
-// GitHub, "Discovery endpoints for GitHub Apps": iss in callbacks, although nothing is discovered.
+// GitHub, "Discovery endpoints for GitHub Apps": callbacks contain `iss`, although the preset uses no discovery.
 #[tokio::test]
 async fn an_issuer_without_metadata() {
     let stub = granting().await;
@@ -164,8 +165,8 @@ async fn an_issuer_without_metadata() {
     }
 }
 
-// Strava, "Authentication", and aspnet-contrib/AspNet.Security.OAuth.Providers#444: people can untick scopes, and the
-// token response does not say so.
+// Strava, "Authentication", and aspnet-contrib/AspNet.Security.OAuth.Providers#444: people can deselect scopes. Only the
+// callback contains the granted scopes, not the token response.
 #[tokio::test]
 async fn scopes_in_the_callback() {
     let all = vec!["read".to_owned(), "activity:read".to_owned()];
@@ -196,7 +197,7 @@ async fn scopes_in_the_callback() {
     }
 }
 
-// A preset that posts its secret is used without one if there is none.
+// A preset with `client_secret_post` also works for a public client without a secret.
 #[tokio::test]
 async fn public_clients_of_presets() {
     let stub = Stub::start(|_, _| reply_json(400, &json!({"error": "invalid_request"}))).await;
@@ -211,8 +212,8 @@ async fn public_clients_of_presets() {
     });
 }
 
-// openai/codex issue 33403, n8n-io/n8n issue 30924, athenahealth/apiserver-athenaFlex issue 55, NangoHQ/nango issue 430:
-// `resource` (RFC 8707), `audience`, `redirect_uri` at refreshes.
+// Some servers need additional parameters, such as `resource` (RFC 8707), `audience`, or `redirect_uri` in refreshes:
+// openai/codex issue 33403, n8n-io/n8n issue 30924, athenahealth/apiserver-athenaFlex issue 55, NangoHQ/nango issue 430.
 #[tokio::test]
 async fn parameters_of_every_kind_of_request() {
     let stub = granting().await;

@@ -1,4 +1,4 @@
-//! Giving tokens back in other ways than RFC 7009.
+//! Token revocation that deviates from RFC 7009.
 
 use central_oauth_domain::ports::Revoked;
 use poem::Response;
@@ -14,7 +14,8 @@ async fn at(name: &str, answer: impl Fn() -> Response + Send + Sync + 'static) -
     (Subject::new(preset(name, &stub.base)), stub)
 }
 
-// GitHub, "Delete an app authorization": DELETE with JSON and Basic, 204; an access token only.
+// GitHub, "Delete an app authorization": the request is a DELETE with JSON and HTTP Basic, and the response is 204. The
+// endpoint accepts only access tokens.
 #[tokio::test]
 async fn github_s_grants() {
     for name in ["github", "github-app"] {
@@ -30,10 +31,10 @@ async fn github_s_grants() {
             assert_eq!(body, json!({"access_token": ACCESS_TOKEN}));
         });
     }
-    // "Check a token" on the same page: 404 for a token that is not valid.
+    // GitHub, "Check a token": the status is 404 for an invalid token.
     let (subject, _stub) = saying("github", 404, &json!({"message": "Not Found"})).await;
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
-    // 422 there: "Validation failed, or the endpoint has been spammed", which says nothing about the token.
+    // A 422 means "Validation failed, or the endpoint has been spammed", so the token may still be valid.
     for (status, expected) in [
         (401, "misconfigured"),
         (422, "refused"),
@@ -45,7 +46,7 @@ async fn github_s_grants() {
     }
 }
 
-// The endpoint wants the secret: without one it is not asked, and the answer says why.
+// The endpoint requires the client secret. Without a secret, no request is sent, and the error names the missing secret.
 #[tokio::test]
 async fn github_without_a_secret() {
     let stub = Stub::start(|_, _| reply(204, "text/plain", "")).await;
@@ -57,7 +58,7 @@ async fn github_without_a_secret() {
     assert_eq!(stub.count("/revoke"), 0);
 }
 
-// Google, "Revoking a token": the token is enough. It goes into the body, where no log has it.
+// Google, "Revoking a token": the request needs only the token. It is in the body, because access logs contain URLs.
 #[tokio::test]
 async fn the_token_alone() {
     for name in ["google", "salesforce", "zoho"] {
@@ -71,8 +72,8 @@ async fn the_token_alone() {
     }
     let (subject, _stub) = saying("google", 400, &json!({"error": "invalid_token"})).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Unknown));
-    // Zoho, "Revoke OAuth tokens": 400 for a token that is none, sent in the address. A server that does not read the body
-    // would say so of a live one.
+    // Zoho, "Revoke OAuth tokens", describes the token in the URL and 400 for an invalid token. A server that ignores the
+    // body would answer 400 to a valid token too, so the token does not count as revoked.
     for word in ["invalid_code", "invalid_token", "invalid_grant"] {
         for status in [400, 200] {
             let (subject, _stub) = saying("zoho", status, &json!({"error": word})).await;
@@ -82,7 +83,7 @@ async fn the_token_alone() {
     }
     let (subject, _stub) = saying("zoho", 200, &json!({"status": "success"})).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
-    // Salesforce, "Revoking OAuth Tokens": both words, with 400.
+    // Salesforce, "Revoking OAuth Tokens", documents both codes with 400 for an unknown token.
     for word in ["unsupported_token_type", "invalid_token"] {
         let (subject, _stub) = saying("salesforce", 400, &json!({"error": word})).await;
         assert_eq!(subject.revoke().await, Ok(Revoked::Unknown), "{word}");
@@ -93,7 +94,7 @@ async fn the_token_alone() {
 #[tokio::test]
 async fn tokens_that_revoke_themselves() {
     for (name, answer, expected) in [
-        // Slack, "Using token rotation": without it there is this token alone, which never expires.
+        // Slack, "Using token rotation": without token rotation, the grant has only this token, which never expires.
         (
             "slack",
             json!({"ok": true, "revoked": true}),
@@ -121,7 +122,7 @@ async fn tokens_that_revoke_themselves() {
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
 }
 
-// Slack says no with 200, and whether it did anything with a member of its own.
+// Slack reports errors with status 200 and `ok: false`. The member `revoked` says whether the token was revoked.
 #[tokio::test]
 async fn a_200_that_is_no_success() {
     for (answer, expected) in [
@@ -151,8 +152,8 @@ async fn a_200_that_is_no_success() {
     }
 }
 
-// Notion, as r28ai/charter docs/auth/providers/notion.mdx measured it: 200 to a token that a refresh has replaced, too, and
-// the grant lives on.
+// Notion answers 200 even to a token that a refresh has replaced, although the grant stays valid. Therefore the adapter
+// first checks the token at userinfo. Source: r28ai/charter, docs/auth/providers/notion.mdx.
 #[tokio::test]
 async fn a_success_that_says_nothing() {
     let me = json!({"id": "bot-1", "bot": {"owner": {"user": {"id": "p-1"}}}});
@@ -179,7 +180,8 @@ async fn a_success_that_says_nothing() {
     }
 }
 
-// Notion: JSON, the live access token, Basic. Twitch: the client id and no secret. Auth0: refresh tokens only.
+// Notion needs the valid access token in JSON, with HTTP Basic. Twitch needs the client id without the secret. Auth0
+// accepts only refresh tokens.
 #[tokio::test]
 async fn forms_of_their_own() {
     let (subject, stub) = at("notion", || reply_json(200, &json!({}))).await;
@@ -200,7 +202,7 @@ async fn forms_of_their_own() {
         assert_eq!(seen.form()["client_id"], "client-1");
         assert!(!seen.form().contains_key("client_secret"));
     });
-    // Twitch, "Revoking access tokens".
+    // Twitch, "Revoking access tokens", documents these errors.
     let unknown = json!({"status": 400, "message": "Invalid token"});
     let (subject, _stub) = saying("twitch", 400, &unknown).await;
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Unknown));
@@ -213,7 +215,7 @@ async fn forms_of_their_own() {
     assert_eq!(subject.revoke().await, Ok(Revoked::Unsupported));
     assert_eq!(subject.revoke_access_token().await, Ok(Revoked::Revoked));
     stub.last(|seen| assert!(seen.header("authorization").starts_with("Basic ")));
-    // stravalib/stravalib issue 738: with Basic, and either token.
+    // stravalib/stravalib issue 738: Strava needs HTTP Basic and accepts access tokens and refresh tokens.
     let (subject, stub) = at("strava", || reply(200, "text/plain", "")).await;
     assert_eq!(subject.revoke().await, Ok(Revoked::Revoked));
     stub.last(|seen| {

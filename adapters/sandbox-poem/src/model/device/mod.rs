@@ -52,7 +52,7 @@ struct Flow {
     state: State,
 }
 
-/// A client's device authorization request, and the user code that it got.
+/// A device authorization request and its user code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) user_code: UserCode,

@@ -17,7 +17,7 @@ pub(crate) fn client_address(request: &Request) -> IpAddr {
 #[derive(Clone, Copy)]
 struct ClientAddress(IpAddr);
 
-/// Determines the client address behind the trusted proxies.
+/// Determines the client address behind the trusted proxies, and stores it in the request.
 pub(crate) fn locate(request: &mut Request, proxies: &[Cidr]) {
     // Without proxies, the peer is the client.
     if let (Some(peer), [_, ..]) = (peer(request), proxies) {
@@ -31,16 +31,16 @@ fn peer(request: &Request) -> Option<IpAddr> {
     Some(peer.ip().to_canonical())
 }
 
-/// Returns the hops of all `X-Forwarded-For` headers. Parses each header by itself, so that a malformed header of the
-/// client does not hide what a proxy has appended.
+/// Returns the entries of all `X-Forwarded-For` headers. Decodes each entry by itself, because a malformed entry from
+/// the client must not hide the entries that proxies append.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
     let values = headers.get_all("x-forwarded-for").iter();
     let hops = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     hops.map(|hop| str::from_utf8(hop).unwrap_or_default())
 }
 
-/// Returns the client address. Every proxy appends the address of its client. Reads from the right, because only
-/// entries written by trusted proxies are true; everything left of the first untrusted address may be forged.
+/// Returns the client address. Each proxy appends the address of its own client, so the entries are read from the
+/// right. Everything to the left of the first untrusted address may be forged.
 fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,

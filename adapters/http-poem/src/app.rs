@@ -18,8 +18,8 @@ use crate::{api, docs, pages};
 
 /// The path prefixes of the API: its own, and those that OAuth clients expect.
 const API: [&str; 3] = [V1, "/oauth", "/.well-known"];
-/// The prefix of the service's own API. Only here can the bearer token be the JWT of a workload; `/oauth/token` takes
-/// the JWT from the form.
+/// The prefix of the service's own API. A workload may send its JWT as the bearer token only below this prefix. At
+/// `/oauth/token`, the JWT is a form parameter.
 const V1: &str = "/v1";
 
 /// Settings of the HTTP interface besides the services.
@@ -27,18 +27,18 @@ const V1: &str = "/v1";
 pub struct HttpSettings {
     /// The public URL of this service.
     pub public_url: Url,
-    /// The hosts, besides loopback names, under which pages and anonymous POSTs are answered; `None` allows any.
+    /// The allowed hosts of pages and anonymous POSTs, besides loopback names. `None` allows any host.
     pub allowed_hosts: Option<Vec<Host>>,
     /// The proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Cidr>,
-    /// Who runs the service.
+    /// The operator's name, contact and logo.
     pub operator: OperatorDetails,
 }
 
 /// Returns the whole service as an endpoint that never fails: errors become problem responses (RFC 9457).
 ///
-/// Requests are reported to `requests`. No response allows cross-origin reads (CORS). Clients are programs, which do
-/// not need it, and a web page that can call the API could leak a key.
+/// Reports requests to `requests`. No response allows cross-origin reads (CORS): clients are programs and do not need
+/// them, and a web page that calls the API could leak its key.
 pub fn app(
     services: Arc<Services>,
     settings: HttpSettings,
@@ -62,7 +62,8 @@ pub fn app(
     }
 }
 
-/// The routes. Those of the API are not nested in the others, because nesting parses the URL of each request again.
+/// The routes. The API routes are not nested in the other routes, because nesting would parse the URL of each request
+/// again.
 struct Routes {
     api: BoxEndpoint<'static>,
     others: Arc<Route>,

@@ -17,8 +17,8 @@ use crate::address::client_address;
 use crate::error::{Code, Problem};
 use crate::head::is_head;
 
-/// The bearer token of a request. [`Keys`] decides whether it is a valid key. If `NEEDED`, a request without a token is
-/// rejected.
+/// The bearer token of a request. [`Keys`] decides whether the token is a valid key. If `NEEDED`, a request without a
+/// token is rejected.
 pub(crate) struct Bearer<const NEEDED: bool> {
     key: Option<AccessKey>,
     pub(crate) address: IpAddr,
@@ -52,7 +52,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Authenticates the caller. A `HEAD` request does not count as use of the key.
     ///
     /// # Errors
-    /// As [`Keys::authenticate`], through [`Keys::refuse_bearer`].
+    /// Fails as [`Keys::authenticate`] does. [`Keys::refuse_bearer`] records the failure and may turn it into a 429.
     pub(crate) async fn caller(&self, keys: &Keys) -> Result<Caller, Refusal> {
         self.authenticated(keys, false).await
     }
@@ -60,7 +60,7 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
     /// Authenticates the caller, by key or by the JWT of a workload, and runs `work`.
     ///
     /// # Errors
-    /// As [`Bearer::caller`] and [`Workloads::serve`].
+    /// Fails as [`Bearer::caller`] and [`Workloads::serve`] do.
     pub(crate) async fn serve<T, E, W>(
         &self,
         services: &Services,
@@ -100,7 +100,8 @@ impl<const NEEDED: bool> Bearer<NEEDED> {
         is_one.then(|| WorkloadToken::new(text))
     }
 
-    /// Returns the call that a workload makes with this JWT. The operation that serves the call records its outcome.
+    /// Returns the workload's call with this JWT, and marks that an operation accepts the JWT. That operation must
+    /// record the outcome.
     pub(crate) fn call<'a>(&self, token: &'a WorkloadToken) -> WorkloadCall<'a> {
         if let Some(operation_reached) = &self.operation_reached {
             operation_reached.set();
@@ -165,7 +166,8 @@ impl<'a, const NEEDED: bool> ApiExtractor<'a> for Bearer<NEEDED> {
     }
 }
 
-/// Returns the bearer token. Rejects an invalid header even if no key is required: the sender meant to authenticate.
+/// Returns the bearer token. Rejects an invalid header even if no key is required, because the sender meant to
+/// authenticate.
 pub(crate) fn bearer_of(headers: &HeaderMap) -> Result<Option<AccessKey>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
@@ -178,8 +180,8 @@ pub(crate) fn bearer_of(headers: &HeaderMap) -> Result<Option<AccessKey>, Proble
     }
 }
 
-/// Parses the header. The key may have any visible characters, not only the token68 of RFC 9110, because operators
-/// choose their own keys.
+/// Parses the header. The key may contain any visible ASCII character, not only those of token68 (RFC 9110 section
+/// 11.2), because operators choose their own keys.
 fn bearer(value: &str) -> Option<AccessKey> {
     let (scheme, key) = value.trim().split_once(' ')?;
     let key = key.trim_start_matches(' ');

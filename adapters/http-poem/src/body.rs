@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Code, Problem, kind, shortened};
 
-/// The size limit of bodies, many times larger than any valid request.
+/// Maximum size of a body in bytes, many times larger than any valid request.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// The media type of forms.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -75,13 +75,13 @@ pub(crate) fn body_meta<T: Type>(
     })
 }
 
-/// The problem of a body over the limit.
+/// Returns the problem of a body over the limit.
 pub(crate) fn body_too_large() -> Problem {
     let detail = format!("the body is larger than {MAX_BYTES} bytes");
     Problem::new(Code::PayloadTooLarge, detail)
 }
 
-/// The problem of an empty body where one is needed.
+/// Returns the problem of an empty body where a body is required.
 pub(crate) fn no_body() -> Problem {
     Problem::new(
         Code::InvalidRequest,
@@ -98,13 +98,13 @@ pub(crate) fn is_of_type(request: &Request, media_type: &str) -> bool {
         && encodings.iter().all(|encoding| encoding == "identity")
 }
 
-/// The problem of a body of another media type.
+/// Returns the problem of a body that is compressed or has another media type than JSON.
 pub(crate) fn not_json() -> Problem {
     let detail = "the body must be JSON, not compressed, with Content-Type: application/json";
     Problem::new(Code::UnsupportedMediaType, detail)
 }
 
-/// Returns the problem that this body causes, for examples.
+/// Returns the problem that this body causes, for the examples of the OpenAPI document.
 pub(crate) fn rejected<T: DeserializeOwned>(body: &str) -> Problem {
     read::<T>(body.as_bytes()).err().unwrap_or_else(no_body)
 }

@@ -43,8 +43,8 @@ const START: &str = r##"SwaggerUIBundle({
 });
 "##;
 
-/// Extracts the parts of Swagger UI from poem-openapi's page, because its inline scripts and styles violate a strict
-/// policy.
+/// The parts of Swagger UI, extracted from poem-openapi's page. The page itself is not served, because its inline
+/// scripts and styles violate a strict policy.
 struct Assets {
     style: String,
     script: String,
@@ -66,8 +66,8 @@ fn inner(page: &str, element: &str) -> String {
     content.map_or_else(String::new, |(content, _)| content.to_owned())
 }
 
-/// Returns the routes of the documents and the page. The public URL has a path if a proxy serves this service below
-/// that path. Documents are generated at the first request for them, so that they do not delay the start.
+/// Returns the routes of the documents and the page. If a proxy serves this service below a path, the public URL has
+/// that path. Each document is generated at its first request, so that it does not delay the start.
 pub(crate) fn routes(public_url: &Url) -> Route {
     const HOUR: &str = "public, max-age=3600";
     let document = |content_type, write: fn(&str) -> String| {

@@ -1,7 +1,7 @@
 //! Documents the problem responses of each operation in the OpenAPI document.
 //!
-//! Each operation lists its problems as [`DocumentedProblem`]s next to itself. The example of each is built like the
-//! real response, so the document has the code, the status and the text that clients get.
+//! Each file of `api` lists the problems of its operations as [`DocumentedProblem`]s. Examples are built like real
+//! responses, so the document shows the code, the status and the text that clients get.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -29,7 +29,7 @@ pub(crate) struct Failure<D> {
     documented_by: PhantomData<fn() -> D>,
 }
 
-/// The problem responses of an operation; implemented next to the operation.
+/// The problem responses of an operation. Implemented next to the operation.
 pub(crate) trait Documented {
     /// Whether the operation takes a key.
     const KEY: KeyUse = KeyUse::Needed;
@@ -37,8 +37,8 @@ pub(crate) trait Documented {
     const PROBLEMS: &'static [DocumentedProblem];
 }
 
-/// Documents the problem responses of an operation, in the forms of `problem!`. The operation needs a key, unless
-/// another [`KeyUse`] is given.
+/// Documents the problem responses of an operation. Each problem is written as an argument of `problem!`. The operation
+/// needs a key, unless another [`KeyUse`] is given.
 macro_rules! documented {
     ($operation:ident, [$($problems:tt)*]) => {
         documented!($operation, Needed, [$($problems)*]);
@@ -54,7 +54,7 @@ macro_rules! documented {
     };
 }
 
-/// Returns a [`DocumentedProblem`], from the name of one or from its description and its example.
+/// Returns a [`DocumentedProblem`]: a named one, or a new one from a description and an example.
 macro_rules! problem {
     ($named:ident) => {
         $named
@@ -66,7 +66,7 @@ macro_rules! problem {
 
 pub(crate) use {documented, problem};
 
-/// Whether an operation takes a key, and so has the problem responses of a key.
+/// Whether an operation takes a key. If so, the operation also has the problem responses of a key.
 pub(crate) enum KeyUse {
     Needed,
     Optional,
@@ -109,14 +109,14 @@ const UNAUTHORIZED: DocumentedProblem = problem!(
 pub(crate) const BAD_KEY: DocumentedProblem = problem!(
     "the key is unknown, expired or revoked, or may not be used from this network" => refusals::UNKNOWN_KEY
 );
-/// For operations that accept the JWT of a workload too.
+/// For operations that also accept the JWT of a workload.
 pub(crate) const WORKLOAD_REFUSED: DocumentedProblem = problem!(
     "the workload's JWT breaks a rule, which the detail names" => {
         let detail = "the token has expired (exp); request a new one";
         Refusal::from(WorkloadRefusal::new(Rule::Expiry, detail))
     }
 );
-/// For operations that accept the JWT of a workload too.
+/// For operations that also accept the JWT of a workload.
 pub(crate) const WORKLOAD_UNKNOWABLE: DocumentedProblem = problem!(
     "the issuer of the workload's JWT does not answer" => Refusal::ProviderUnavailable {
         detail: "the signing keys of the token's issuer are not known yet".to_owned(),
@@ -144,7 +144,7 @@ pub(crate) const ENROLMENT_ONLY: DocumentedProblem =
 pub(crate) const OWNERS_ONLY: DocumentedProblem = problem!(
     "a key that was created for an account later may only read the token and the account" => refusals::READING_ONLY
 );
-/// For operations that no workload may ask for.
+/// For operations that workloads may not call.
 pub(crate) const NOT_FOR_WORKLOADS: DocumentedProblem = problem!(
     "a workload only links, and reads its token and account" => refusals::NOT_FOR_WORKLOADS
 );
@@ -174,7 +174,6 @@ pub(crate) const PROVIDER_GONE: DocumentedProblem = problem!(
 /// For operations that need a body.
 pub(crate) const NOT_JSON: DocumentedProblem =
     DocumentedProblem("the body is not application/json", not_json);
-/// For all operations.
 const COMMON: [DocumentedProblem; 2] = [
     DocumentedProblem("the body is larger than 64 KiB", body_too_large),
     DocumentedProblem(
@@ -287,7 +286,7 @@ pub(crate) fn unpack(response: &mut Value) {
     response["description"] = packed["description"].take();
 }
 
-/// Describes the header that goes with a status.
+/// Returns the description of the header that responses with this status have.
 pub(crate) fn header(status: StatusCode) -> Option<MetaHeader> {
     match status {
         StatusCode::UNAUTHORIZED => Some(meta_header(

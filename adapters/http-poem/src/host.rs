@@ -1,5 +1,5 @@
-//! Checks the host that a request names. A foreign site can make its own host name resolve to this service (DNS
-//! rebinding). Browsers then send that name, and treat the service as a part of that site.
+//! Checks the host of a request. A foreign site can make its own host name resolve to this service (DNS rebinding).
+//! Browsers then send that name, and treat the service as a part of that site.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use url::{Host, Url};
 
 use crate::error::{Code, Problem, TOKEN_ENDPOINT};
 
-/// Rejects page requests and anonymous POSTs whose host is not allowed. Other API requests may use any host: a browser
-/// that DNS rebinding has tricked has no key to send, and anonymous reads, such as probes, change nothing.
+/// Rejects page requests and anonymous POSTs whose host is not allowed. Other requests may use any host: DNS rebinding
+/// gives an attacker no key, and anonymous reads such as probes change nothing.
 pub(crate) fn check(
     allowed: Option<&[Host]>,
     request: &Request,
@@ -26,7 +26,7 @@ fn allows(hosts: &[Host], request: &Request) -> bool {
     named_by(request).is_some_and(|host| is_this_machine(&host) || hosts.contains(&host))
 }
 
-/// The problem of a request under a foreign host.
+/// Returns the problem of a request with a foreign host.
 pub(crate) fn foreign(base: &str) -> Problem {
     let detail = format!(
         "the host of this request is not one of this service: use {base}; if people reach the service under this host, \
@@ -39,7 +39,7 @@ fn is_of_interest(request: &Request) -> bool {
     let path = request.uri().path();
     let is_page =
         is_below(path, "/device") || is_below(path, "/admin") || path.starts_with("/callback/");
-    // The form of a token exchange contains its key.
+    // A token exchange is not anonymous, because its form contains the key.
     let is_anonymous =
         !request.headers().contains_key(header::AUTHORIZATION) && path != TOKEN_ENDPOINT;
     is_page || request.method() == Method::POST && is_anonymous
@@ -51,7 +51,7 @@ pub(crate) fn is_below(path: &str, parent: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Returns the host that the request names, without its port: proxies and containers map ports.
+/// Returns the host of the request without its port, because proxies and containers map ports.
 fn named_by(request: &Request) -> Option<Host> {
     // A request with several `Host` headers is invalid (RFC 9112 section 3.2).
     let is_named_once = request
@@ -67,7 +67,7 @@ fn named_by(request: &Request) -> Option<Host> {
     Some(host.to_owned())
 }
 
-/// Returns the authority of a request (RFC 9112 section 3.2): the one in its target, or else its `Host`.
+/// Returns the authority of the request target, or else the `Host` header (RFC 9112 section 3.2).
 pub(crate) fn authority(request: &Request) -> Option<&str> {
     let target = request.original_uri().authority();
     target

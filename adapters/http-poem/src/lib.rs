@@ -9,21 +9,21 @@
 //! | `dto` | wire types, and their conversion from and to the domain's types |
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
-//! | `auth`, `body`, `head`, `address` | the caller's key and body, whether it sent a `HEAD`, and its address |
+//! | `auth`, `body`, `head`, `address` | read the key, the body, the method `HEAD` and the client address of a request |
 //! | `presented` | records refused requests with the JWT of a workload |
 //! | `host`, `origin` | refuse requests that a browser sends for a foreign web page |
 //! | `server` | answers the requests of each connection |
-//! | `connections` | limits of connections: how many, and how long they may be silent |
-//! | `tls` | the service's own certificate, where no proxy has one |
-//! | `middleware` | what applies to every request and response |
+//! | `connections` | limits the number of connections, and how long each may be silent |
+//! | `tls` | TLS with the service's own certificate, for services without a proxy |
+//! | `middleware` | limits, headers, error responses and log lines of all requests |
 //! | `requests`, `scrape` | the observer of requests, and `/metrics` |
 //! | `spec`, `docs` | the OpenAPI document and Swagger UI |
 //! | `pages` | the pages at `/device` and `/admin` |
-//! | `operator_details` | who runs the service, as the pages say |
-//! | `waiting` | the answers before the service can open its database |
+//! | `operator_details` | the operator's name, contact and logo, which the pages show |
+//! | `waiting` | the responses until the service can open its database |
 //!
-//! A new operation is a method in a file of `api`, its wire types in `dto` and its problems beside it.
-//! `CONTRIBUTING.md` says what its documentation needs.
+//! To add an operation, write a method in a file of `api`, its wire types in `dto`, and its problems next to the
+//! method. `CONTRIBUTING.md` explains how to document it.
 
 mod address;
 mod api;

@@ -1,4 +1,4 @@
-//! Who runs the service, as the pages say.
+//! The operator's name, contact and logo, which the pages show.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use url::Url;
 
-/// Who runs the service. All pages for people show this.
+/// The person or organisation that runs the service. All pages for people show these details.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorDetails {
     /// The operator's name.
@@ -77,7 +77,7 @@ pub enum LogoError {
     /// The file is too large.
     #[error("the file is larger than 256 KiB")]
     TooLarge,
-    /// The file is something else.
+    /// The file is neither a PNG nor an SVG picture.
     #[error("the file is neither a PNG nor an SVG picture")]
     Format,
 }

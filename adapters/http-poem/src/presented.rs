@@ -40,8 +40,8 @@ impl PresentedJwt {
         })
     }
 
-    /// Waits for the response. If it is an error and no operation has taken the JWT (a wrong parameter or body, or an
-    /// operation that workloads may not call), records the rejection, because nobody else does.
+    /// Waits for the response. If it is an error and no operation has accepted the JWT, records the error as a
+    /// rejection. This happens, for example, if a parameter is invalid or if workloads may not call the operation.
     pub(crate) async fn await_and_record(
         self,
         workloads: &Workloads,

@@ -3,25 +3,25 @@ use std::time::Duration;
 use poem::http::HeaderMap;
 use tracing::Span;
 
-/// Observes requests while they run; must neither wait nor fail.
+/// An observer of requests. Its methods must neither block nor fail.
 pub trait Requests: Send + Sync {
-    /// A request arrived. `span` is its span, `headers` are its headers.
+    /// Called when a request arrives. `span` is its span, `headers` are its headers.
     fn began(&self, _span: &Span, _headers: &HeaderMap) {}
 
-    /// A request was answered, or its client disconnected. `span` is its span.
+    /// Called when a request is answered or its client disconnects. `span` is its span.
     fn answered(&self, _span: &Span, _answered: &Answered<'_>) {}
 }
 
 /// An answered request.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered<'a> {
-    /// The method, or `_OTHER` for an invented one.
+    /// The method, or `_OTHER` for an unknown one.
     pub method: &'static str,
     /// The route template; `None` for an unknown path.
     pub route: Option<&'a str>,
     /// The status of the response, or [`Answered::CLIENT_GONE`].
     pub status: u16,
-    /// The duration.
+    /// The time from the request's arrival to the response or the disconnection.
     pub took: Duration,
 }
 

@@ -7,8 +7,8 @@ use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::ToJSON;
 use serde::Serialize;
 
-/// A JSON response like [`Json`], for the route that clients call most: `Json` first builds a tree of values, which
-/// takes longer than writing the text. `T` must serialize as its schema says.
+/// A JSON response for the route that clients call most. It is faster than [`Json`], which first builds a tree of
+/// values. `T` must serialize as its schema says.
 pub(crate) struct Serialized<T>(pub(crate) T);
 
 impl<T: Serialize + Send> IntoResponse for Serialized<T> {

@@ -1,7 +1,7 @@
 //! Answers requests over HTTP/1.1.
 //!
-//! poem's own server keeps a copy of each response until its client has read it, and up to 400 KiB of a request's
-//! headers. With thousands of connections either exhausts the memory.
+//! poem's own server keeps a copy of each response until the client has read it, and buffers up to 400 KiB of headers
+//! per request. With thousands of connections, either can exhaust the memory.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -21,10 +21,11 @@ use tokio::time::timeout;
 
 use crate::connections::{Accepted, GuardedAcceptor};
 
-/// Maximum size of the headers, and of the part of a response that is buffered before it is sent.
+/// Maximum size in bytes of a request's headers, and of the buffered part of a response.
 const BUFFER: usize = 64 * 1024;
 
-/// Answers requests until `stop`, then finishes the running ones within `grace`. Allows `most` connections at a time.
+/// Answers requests until `stop` completes, then waits up to `grace` for the running requests. Allows `most`
+/// connections at a time.
 pub async fn serve(
     acceptor: impl Acceptor,
     most: usize,
@@ -67,7 +68,7 @@ where
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // Connection errors are caused by the client, and are not logged.
+    // Connection errors are not logged, because clients cause them.
     let is_over = match select(connection.as_mut(), pin!(finishing.changed())).await {
         Either::Left(_) => true,
         Either::Right(_) => false,
@@ -104,7 +105,7 @@ mod tests {
         }
     }
 
-    /// Asks for a file that is larger than the buffers of the system, and waits for its first byte.
+    /// Requests a file that is larger than the buffers of the system, and waits for the first byte of the response.
     async fn ask(file: &File, stop: impl Future<Output = ()> + Send + 'static) -> TcpStream {
         let file = file.clone();
         let app = Route::new().at(
@@ -131,7 +132,7 @@ mod tests {
         let file = large();
         let unread = ask(&file, pending()).await;
         sleep(GRACE / 4).await;
-        // This test has the file, and so have the app and the answer that waits for its reader.
+        // Three owners are left: this test, the app, and the response that waits for its reader.
         assert_eq!(Arc::strong_count(&file.0), 3);
         drop(unread);
     }

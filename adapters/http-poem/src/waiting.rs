@@ -1,4 +1,4 @@
-//! Responses before the service can open its database.
+//! Responses until the service can open its database.
 
 use poem::endpoint::{Endpoint, make_sync};
 use poem::http::StatusCode;
@@ -12,7 +12,8 @@ use crate::error::{Code, Problem, translate};
 /// `Retry-After` of the responses.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Answers every request: the process is alive, but not ready. The public can read `why`.
+/// Returns an endpoint that reports the process as alive, and rejects all other requests as not ready. Anyone can read
+/// `why`.
 pub fn waiting_app(why: &'static str) -> impl Endpoint<Output = Response> + 'static {
     make_sync(move |request: Request| {
         if request.uri().path() == "/v1/healthz" {

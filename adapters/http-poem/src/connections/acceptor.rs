@@ -13,7 +13,7 @@ use super::connection::Connection;
 use super::stream::GuardedStream;
 use super::{Place, Registry};
 
-/// The pause after an error: if no file descriptor is left, the next attempt would fail at once, too.
+/// The pause after an error. If no file descriptor is left, an immediate retry would fail too.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// An acceptor with limits on its connections.
@@ -40,7 +40,7 @@ impl<A: Acceptor> GuardedAcceptor<A> {
         }
     }
 
-    /// Returns the next connection. After an error it tries again.
+    /// Returns the next connection. Retries after an error.
     pub(crate) async fn accept(&mut self) -> Accepted<A::Io> {
         loop {
             match self.inner.accept().await {

@@ -8,22 +8,22 @@ use tokio::time::Instant;
 
 use super::{IDLE, REQUEST};
 
-/// The state of a connection. Its stream and the handlers of its requests share it.
+/// The state of a connection, shared by its stream and the handlers of its requests.
 #[derive(Debug)]
 pub(crate) struct Connection {
     opened_at: Instant,
-    /// The phase, and whether the connection is [evicted](EVICTED). Both are one value, because a connection must not
-    /// be evicted while a request is being processed.
+    /// The phase, and whether the connection is [evicted](EVICTED). Both are in one atomic value, because a connection
+    /// must not be evicted while a request is being processed.
     state: AtomicU8,
     /// When the phase began, in milliseconds since the connection was opened.
     since: AtomicU64,
     task: AtomicWaker,
 }
 
-/// The bit of an evicted connection, added to the phase.
+/// The bit of `Connection::state` that marks an evicted connection.
 const EVICTED: u8 = 0b1000;
 
-/// The phase of a connection: what it waits for.
+/// The phase of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
@@ -52,8 +52,8 @@ impl Connection {
         }
     }
 
-    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived: then the eviction came
-    /// too late.
+    /// Begins a phase. An evicted connection stays evicted, unless its request has just arrived. In that case, the
+    /// eviction came too late.
     pub(super) fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.opened_at.elapsed().as_millis());
         self.since

@@ -1,4 +1,4 @@
-//! Limits the number of connections, and how long they may be silent.
+//! Limits the number of connections, and how long each may be silent.
 //!
 //! A connection is closed if a request does not arrive within [`REQUEST`], if no request begins within [`IDLE`], or if
 //! the client does not read its response for [`ANSWER`]. At the maximum number of connections, a new connection evicts
@@ -26,8 +26,8 @@ use connection::Handling;
 
 /// How long a request may take to arrive, its body included.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long a connection may be idle between two requests. Load balancers keep idle connections for up to 600 s (Google
-/// Cloud's). If the service closed one first, a request that is just being sent on it would fail.
+/// How long a connection may be idle between two requests. This is longer than load balancers keep idle connections
+/// (600 s at Google Cloud), because a request that is sent while the service closes its connection fails.
 const IDLE: Duration = Duration::from_secs(620);
 /// How long the client may take to read the next part of its response.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -45,8 +45,8 @@ pub(crate) fn handling(request: &Request) -> Option<Handling> {
 #[derive(Debug)]
 struct Registry {
     places: Arc<Semaphore>,
-    /// The connections by number. The client's address is not unique: a client may connect from one address and port
-    /// to several addresses of this machine.
+    /// The connections by number. The client's address is not a unique key, because a client may connect from one
+    /// address and port to several addresses of this machine.
     open: Mutex<HashMap<u64, Arc<Connection>>>,
 }
 
@@ -58,8 +58,8 @@ impl Registry {
         }
     }
 
-    /// Waits until another connection is allowed. Meanwhile evicts the connection that has been silent for longest,
-    /// again and again, because all connections may be busy at first.
+    /// Waits until another connection is allowed. Evicts the connection that has been silent for longest, and tries
+    /// again until one can be evicted, because all connections may be busy at first.
     async fn place(&self) -> OwnedSemaphorePermit {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return place;
@@ -73,7 +73,7 @@ impl Registry {
         }
     }
 
-    /// Evicts the connection that has been silent for longest, if one waits for its client.
+    /// Evicts the connection that has waited for its client for longest, if there is one.
     fn evict(&self) {
         let open = lock(&self.open);
         let waited_for = open.values().filter(|one| one.is_waited_for());

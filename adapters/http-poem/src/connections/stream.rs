@@ -12,8 +12,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connection::{Connection, Phase};
 use super::{ANSWER, Place};
 
-/// The beginning of an interim response that asks for the body (RFC 9110 section 15.2.1). The rest of the request is
-/// still to come.
+/// The beginning of an interim response that asks for the body (RFC 9110 section 15.2.1). The client then sends the
+/// rest of the request.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
 
 /// How long an evicted connection stays open after it received bytes, because the rest of a request may follow.
@@ -24,12 +24,12 @@ pub(crate) struct GuardedStream<Io> {
     io: Io,
     connection: Arc<Connection>,
     timer: Pin<Box<Sleep>>,
-    /// Since when the client has not read the sent data.
+    /// When the client stopped reading the sent data.
     stuck_since: Option<Instant>,
     arrived_at: Option<Instant>,
-    /// Since when an evicted connection is spared.
+    /// When the delay [`SPARED`] of an evicted connection began.
     spared_since: Option<Instant>,
-    /// Dropped after `io`: another connection is allowed only when the file descriptor is closed.
+    /// Dropped after `io`, because the file descriptor must be closed before another connection is allowed.
     _place: Place,
 }
 
@@ -61,8 +61,8 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails if the connection must be closed. It stays open if the client has just sent something (perhaps in an
-    /// earlier poll), because that may be the rest of a request.
+    /// Fails if the connection is evicted. If bytes have arrived, now or in an earlier poll, fails only [`SPARED`]
+    /// later, because the rest of a request may follow.
     fn poll_evicted(&mut self, has_arrived: bool, task: &mut Context<'_>) -> Poll<io::Error> {
         if has_arrived {
             self.arrived_at = Some(Instant::now());
@@ -81,7 +81,8 @@ impl<Io> GuardedStream<Io> {
         }
     }
 
-    /// Fails when the client has read nothing for too long.
+    /// Fails if the client has read nothing for [`ANSWER`], or if the connection is evicted while it waits for the
+    /// client.
     fn poll_taken<T>(
         &mut self,
         taken: Poll<io::Result<T>>,
@@ -100,7 +101,7 @@ impl<Io> GuardedStream<Io> {
     }
 
     /// Handles the result of a write, like `poll_taken`. After the request was processed, each write restarts the idle
-    /// time, because the client is still reading the response. An interim response does not.
+    /// time, because the client is still reading the response. An interim response does not restart it.
     fn poll_written(
         &mut self,
         bytes: &[u8],

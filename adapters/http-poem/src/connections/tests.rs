@@ -58,10 +58,10 @@ async fn send(at: SocketAddr, bytes: &[u8]) -> TcpStream {
     connection
 }
 
-/// Returns what arrives until the service closes the connection.
+/// Returns all bytes that arrive until the service closes the connection.
 async fn rest(connection: &mut TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    // A reset is an end as well.
+    // A connection reset counts as closed too.
     let _ = connection.read_to_end(&mut all).await;
     all
 }
@@ -141,7 +141,7 @@ async fn silent_connections_keep_nobody_out() {
         b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
     )
     .await;
-    // It is being processed before the others arrive.
+    // The slow request is being processed before the other connections arrive.
     assert!(answer(at).await.ends_with("ok"));
     let mut silent = Vec::new();
     for number in 0..40 {
@@ -154,7 +154,7 @@ async fn silent_connections_keep_nobody_out() {
     assert!(rest(&mut working).await.ends_with(b"late"));
 }
 
-/// A crowd arrives before the service has read the request.
+/// Several connections arrive before the service has read the first request.
 #[tokio::test]
 async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
     use std::io::{Read as _, Write as _};
@@ -162,7 +162,7 @@ async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
     let (at, _) = serve(1).await;
     let get = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
     let post = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 4\r\n\r\na=bc";
-    // These do not yield, so the service sees all connections at once.
+    // Blocking writes do not yield to the runtime, so the service sees all connections at once.
     let asks = [get, post, get, post, post].map(|ask| {
         let mut connection = std::net::TcpStream::connect(at).unwrap();
         connection.write_all(ask.as_bytes()).unwrap();
@@ -179,7 +179,7 @@ async fn a_request_that_has_arrived_is_answered_although_its_place_is_wanted() {
     }
 }
 
-/// It was chosen between the arrival of the last bytes and the work on the request.
+/// The connection is evicted between the arrival of the last bytes and the work on the request.
 #[tokio::test]
 async fn a_connection_that_has_just_sent_something_is_spared_for_a_moment() {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;

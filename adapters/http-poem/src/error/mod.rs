@@ -68,7 +68,7 @@ codes! {
     NotReady "not_ready" SERVICE_UNAVAILABLE;
 }
 
-/// An error, ready to be sent.
+/// An error response in the form of RFC 9457.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
@@ -125,7 +125,7 @@ impl Problem {
         self.retry_after
     }
 
-    /// Hides the cause from the caller and logs it.
+    /// Creates the problem of an internal error. Logs the cause, which the caller must not see.
     pub(crate) fn internal(cause: &(dyn Error + 'static)) -> Self {
         tracing::error!(error = cause, "request failed: internal error");
         Self::internal_error()
@@ -261,7 +261,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Asks the client to wait. At least 1 s: a client that retries at once would be rejected again.
+/// Sets `Retry-After`, to at least 1 s: a client that retries at once would be rejected again.
 pub(crate) fn set_retry_after(response: &mut Response, wait: Option<Duration>) {
     if let Some(wait) = wait {
         let wait = HeaderValue::from(seconds_up(wait).max(1));

@@ -19,18 +19,18 @@ pub(crate) struct OAuthError {
 }
 
 impl OAuthError {
-    /// A parameter is missing or repeated.
+    /// Creates the error of a missing, repeated or invalid parameter.
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::new("invalid_request", description)
     }
 
-    /// The request is for another grant type than token exchange.
+    /// Creates the error of a grant type other than token exchange.
     pub(crate) fn unsupported_grant_type() -> Self {
         let description = "grant_type must be urn:ietf:params:oauth:grant-type:token-exchange";
         Self::new("unsupported_grant_type", description)
     }
 
-    /// The subject token does not open the target of the request (RFC 8693 section 2.2.2).
+    /// Creates the error of a target that the subject token gives no access to (RFC 8693 section 2.2.2).
     pub(crate) fn invalid_target(description: impl Into<String>) -> Self {
         Self::new("invalid_target", description)
     }
@@ -83,7 +83,7 @@ pub(crate) fn code_of(response: &Response) -> Option<&'static str> {
     problem.map(|problem| problem.code.as_str())
 }
 
-/// Turns a problem of the token endpoint into an error of RFC 6749. The other headers of the response stay.
+/// Turns a problem of the token endpoint into an error of RFC 6749. Keeps the other headers of the response.
 pub(crate) fn translate(path: &str, response: &mut Response) {
     if path.trim_end_matches('/') != TOKEN_ENDPOINT {
         return;

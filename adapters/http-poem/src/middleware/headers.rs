@@ -1,7 +1,7 @@
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Default headers. Nothing is cached, because most responses contain a secret or change quickly. Responses that a
-/// browser shows as a page set their own policy.
+/// Default headers of responses. Nothing is cached, because most responses contain a secret or change quickly.
+/// Responses that a browser shows as a page set their own policy.
 const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
     (

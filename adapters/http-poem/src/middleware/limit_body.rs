@@ -6,15 +6,15 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, copy, sink};
 use crate::body::{MAX_BYTES, body_too_large};
 use crate::error::{Code, Problem};
 
-/// Maximum size of the headers, enough for those that proxies add. `Authorization` does not count: a key of any length
-/// is just an unknown key.
+/// Maximum size of the headers in bytes, with room for the headers that proxies add. `Authorization` does not count: a
+/// key that is too long is rejected as an unknown key.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-/// How much of a body that is too large is read and dropped. A connection that is closed with unread bytes is reset, and
-/// the client may lose the response (RFC 9112 section 9.6).
+/// How many bytes of an oversized body are read and dropped. Closing a connection with unread bytes resets it, and the
+/// client may lose the response (RFC 9112 section 9.6).
 const MOST_DROPPED: u64 = 4 * 1024 * 1024;
 
-/// Reads the body up to the limit.
+/// Reads the body. Rejects headers or a body over the limit.
 pub(crate) async fn limit_body(request: &mut Request) -> Result<()> {
     let headers = request.headers().iter();
     let headers = headers.filter(|(name, _)| *name != header::AUTHORIZATION);
@@ -29,14 +29,14 @@ pub(crate) async fn limit_body(request: &mut Request) -> Result<()> {
     let announced = announced.and_then(|length| length.parse::<u64>().ok());
     let body = request.take_body();
     if announced.is_some_and(|length| length > MAX_BYTES as u64) {
-        // Who expects to be asked for the body has not sent it yet (RFC 9110 section 10.1.1).
+        // A client that sends `Expect` has not sent the body yet (RFC 9110 section 10.1.1).
         if !request.headers().contains_key(header::EXPECT) {
             Box::pin(discard(body.into_async_read())).await;
         }
         return Err(body_too_large().into());
     }
     if !body.is_empty() {
-        // On the heap, because the buffer would make the future of every request larger.
+        // Boxed, because the buffer would otherwise enlarge the future of every request.
         request.set_body(Box::pin(read(body)).await?);
     }
     Ok(())
@@ -54,7 +54,7 @@ async fn read(body: Body) -> Result<Vec<u8>> {
     Err(body_too_large().into())
 }
 
-/// Reads and drops the rest of a body that is too large. An error means that the client is gone.
+/// Reads and drops the rest of an oversized body. An error means that the client has disconnected.
 async fn discard(rest: impl AsyncRead + Unpin) {
     let _ = copy(&mut rest.take(MOST_DROPPED), &mut sink()).await;
 }

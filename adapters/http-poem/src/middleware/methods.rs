@@ -1,4 +1,4 @@
-//! The documented paths, and the methods of each for the `Allow` header of a 405.
+//! The documented paths, and the methods of each path for the `Allow` header of a 405.
 
 use std::sync::LazyLock;
 
@@ -47,7 +47,7 @@ pub(super) fn documented(path: &str) -> Option<&'static MetaPath> {
     PATHS.iter().find(|known| matches(&known.path, path))
 }
 
-/// Converts a route pattern to the document's notation; undocumented patterns stay as they are.
+/// Converts a route pattern to the document's notation. Undocumented patterns only lose a trailing slash.
 pub(super) fn template(pattern: &str) -> &str {
     match (documented(pattern), pattern.trim_end_matches('/')) {
         (Some(known), _) => &known.path,

@@ -1,5 +1,5 @@
-//! What applies to every request and response. One endpoint does all of it, because each wrapper of poem would move the
-//! large request once more.
+//! Middleware for every request and response. One endpoint does all of it, because each of poem's wrappers would move
+//! the large request once more.
 
 mod headers;
 mod limit_body;
@@ -33,7 +33,7 @@ pub(crate) use to_its_end::to_its_end;
 use trace::RequestInProgress;
 pub(crate) use trace::id_of;
 
-/// The routes with everything that applies to all of them. This endpoint never fails: errors become problem responses.
+/// The routes with all middleware. This endpoint never fails: errors become problem responses.
 pub(crate) struct Shell<R> {
     pub(crate) routes: R,
     pub(crate) trusted_proxies: Vec<Cidr>,
@@ -45,7 +45,7 @@ pub(crate) struct Shell<R> {
 impl<R: DynEndpoint<Output = Response>> Endpoint for Shell<R> {
     type Output = Response;
 
-    // Neither this nor `handle` is an `async fn`, which would hold the request twice.
+    // Neither this method nor `handle` is an `async fn`, because its future would hold the request twice.
     fn call(&self, mut request: Request) -> impl Future<Output = Result<Response>> + Send {
         let (in_progress, span) = RequestInProgress::begin(&mut request, self.requests.as_ref());
         let challenge = problems::challenge(request.headers());

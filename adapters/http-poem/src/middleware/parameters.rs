@@ -1,6 +1,6 @@
 //! Rejects repeated query parameters, because the sender and the service could read different values. Also rejects
-//! unknown parameters of lists and of the deletion of a key, because nobody would notice that a misspelt filter or
-//! `descendants` is ignored.
+//! unknown parameters of lists and of the deletion of a key, because a misspelt filter or `descendants` would be
+//! ignored silently.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use super::methods::documented;
 use crate::auth::shows_bearer;
 use crate::error::Problem;
 
-/// Rejects a repeated query parameter, and an unknown one where the module says so, before the key is checked.
-/// Skips requests without a bearer token: they get 401, because every operation with query parameters needs a key.
+/// Rejects repeated query parameters, and unknown ones where the module says so, before the key is checked. Skips
+/// requests without a bearer token: they get 401, because every operation with query parameters needs a key.
 pub(crate) fn check_parameters(request: &Request) -> Result<(), Problem> {
     let query = request.uri().query().unwrap_or_default();
     if query.is_empty() || !shows_bearer(request.headers()) {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::error::Problem;
 
 /// Timeout of a request, a little less than the 15 s that callers are promised. A refresh or revocation in progress
-/// continues without the caller.
+/// continues after the timeout.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(14_500);
 
 /// Limits the duration of a request. Each step has its own timeout, but their sum may be too long.

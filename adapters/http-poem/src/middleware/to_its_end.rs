@@ -3,8 +3,8 @@ use std::panic::resume_unwind;
 
 use tracing::Instrument as _;
 
-/// Runs work to completion even if the caller disconnects, in a task of its own: hyper drops the future of a request
-/// whose connection closes.
+/// Runs work to completion in its own task, even if the caller disconnects. hyper drops the future of a request when
+/// the connection closes.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {

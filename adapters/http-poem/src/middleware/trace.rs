@@ -14,11 +14,11 @@ use crate::requests::{Answered, Requests};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request in progress. It has a span with its id, is reported to the observer, and logs one line. All three name the
-/// route template, because paths and queries contain link codes.
+/// A request in progress. It has a span with its id, is reported to the observer, and logs one line. The report and the
+/// log line contain the route template instead of the path, because paths and queries contain link codes.
 ///
-/// If the client disconnects, the server drops the request and this guard with it. The guard then reports the request,
-/// because it was perhaps the slowest.
+/// If the client disconnects, the server drops this guard together with the request. The guard then reports the
+/// request, because the client may have given up on a slow response.
 pub(super) struct RequestInProgress<'a> {
     id: HeaderValue,
     /// The span, if the observer or the log needs it.
@@ -105,8 +105,8 @@ pub(crate) fn id_of(request: &Request) -> &str {
     request.header(REQUEST_ID).unwrap_or_default()
 }
 
-/// Creates the span at the highest level, so that every line of a request has its id at any log level. The names with
-/// dots are OpenTelemetry's semantic conventions and appear only in traces.
+/// Creates the span at the level `ERROR`, so that every log line of the request has the id at any log level. The names
+/// with dots are OpenTelemetry's semantic conventions and appear only in traces.
 fn span(id: &str, method: &Method) -> Span {
     tracing::error_span!(
         "request",
@@ -128,14 +128,14 @@ fn log(span: &Span, answered: &Answered<'_>) {
     );
 }
 
-/// Returns the method, or `_OTHER` for an invented one.
+/// Returns the method, or `_OTHER` for an unknown one.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let known = KNOWN.into_iter().find(|known| method == known);
     known.unwrap_or("_OTHER")
 }
 
-/// Returns the id of the request if it is safe to log, otherwise a new one.
+/// Returns the id that the client sent, if it is safe to log, or else a new id.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     let sent = headers.get(REQUEST_ID);
     sent.filter(|id| is_sane(id.as_bytes()))
@@ -148,7 +148,7 @@ fn is_sane(id: &[u8]) -> bool {
     (1..=128).contains(&id.len()) && id.iter().all(is_harmless)
 }
 
-/// Returns a hash of a counter, with a random key per process. The id need not be secret, only unique.
+/// Returns a new id: a hash of a counter, with a random key per process. Ids must be unique, but need not be secret.
 fn new_id() -> HeaderValue {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -1,4 +1,4 @@
-//! Adds what the macros of poem-openapi cannot express.
+//! Corrections of the OpenAPI document that poem-openapi's macros cannot express.
 
 use serde_json::{Map, Value, json};
 
@@ -37,15 +37,15 @@ pub(super) fn correct(document: &mut Value) {
     schemas["Problem"]["properties"]["code"]["x-extensible-enum"] = codes.collect();
 }
 
-/// Adds what some generators need beyond OpenAPI.
+/// Adds members that some client generators need.
 fn correct_schema(name: &str, schema: &mut Value) {
     if let Some(words) = schema["enum"].as_array() {
-        // Go and C have one name space for all constants, and several enums have a `failed`.
+        // Go and C have one name space for all constants, and several enums have a value `failed`.
         let names = words.iter().filter_map(Value::as_str);
         let names = names.map(|word| format!("{}_{}", constant_case(name), word.to_uppercase()));
         schema["x-enum-varnames"] = names.collect();
     } else if schema.get("additionalProperties").is_none() {
-        // The default, stated because clients that OpenAPI Generator makes for Go otherwise reject fields that are
+        // This is the default. It is stated because OpenAPI Generator's Go clients otherwise reject fields that are
         // added later.
         schema["additionalProperties"] = json!(true);
     }
@@ -87,7 +87,7 @@ fn correct_values(value: &mut Value) {
             give_nullable_a_type(object);
             bound_names_in_addresses(object);
             write_whole_bounds(object);
-            // Removes the charset, because generators look for the bare type.
+            // Removes the charset, because generators look for the bare media type.
             if let Some(content) = object.remove("application/json; charset=utf-8") {
                 object.insert("application/json".to_owned(), content);
             }
@@ -97,7 +97,7 @@ fn correct_values(value: &mut Value) {
     }
 }
 
-/// Removes unsigned formats, which OpenAPI does not have.
+/// Replaces unsigned formats, which OpenAPI does not have.
 fn use_known_formats(schema: &mut Map<String, Value>) {
     let known = match schema.get("format").and_then(Value::as_str) {
         Some("uint64") => "int64",
@@ -108,10 +108,11 @@ fn use_known_formats(schema: &mut Map<String, Value>) {
     schema.entry("minimum").or_insert(json!(0));
 }
 
-/// OpenAPI 3.0 allows `nullable` only beside a `type`, and no description beside a reference, so poem-openapi adds a
-/// second part with both to the `allOf`. Removes that part, because openapi-python-client omits operations with such an
-/// enum, and puts `nullable` beside the `allOf`. The nullable references all name enums of strings. poem-openapi also
-/// writes the description beside the `allOf`.
+/// Removes the part of an `allOf` that poem-openapi adds for `nullable` and a description, because
+/// openapi-python-client omits operations with such an enum.
+///
+/// Instead, puts `nullable` beside the `allOf`, with the `type` that OpenAPI 3.0 requires. All nullable references name
+/// enums of strings. poem-openapi also writes the description beside the `allOf`.
 fn give_nullable_a_type(schema: &mut Map<String, Value>) {
     let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) else {
         return;

@@ -32,8 +32,8 @@ pub fn spec_yaml(server: &str) -> String {
     text.lines().map(with_quoted_time).collect()
 }
 
-/// Ends a line of YAML, and quotes its value if it is a time. YAML 1.1, which many parsers still follow, interprets an
-/// unquoted time as a timestamp instead of a string.
+/// Adds a newline to a line of YAML, and quotes the value if it is a time. YAML 1.1, which many parsers still follow,
+/// interprets an unquoted time as a timestamp instead of a string.
 fn with_quoted_time(line: &str) -> String {
     let is_time = |value: &str| OffsetDateTime::parse(value, &Rfc3339).is_ok();
     match line.rsplit_once(' ') {
@@ -42,7 +42,7 @@ fn with_quoted_time(line: &str) -> String {
     }
 }
 
-/// The parts in the order in which people read them. Within the parts, keys are sorted, so that the document does not
+/// The parts of the document in reading order. Within each part, keys are sorted, because their order would otherwise
 /// depend on the features of serde_json that other crates enable.
 #[derive(Serialize)]
 struct Document {
@@ -72,7 +72,7 @@ fn document(server: &str) -> Document {
     }
 }
 
-/// Sorts tags by the order of the operations, which is the order of use.
+/// Sorts tags by their first operation, which gives the order of use.
 fn sort_tags(tags: &mut Value) {
     let operations = Api::meta().into_iter().flat_map(|api| api.paths);
     let operations = operations.flat_map(|path| path.operations);
@@ -83,7 +83,7 @@ fn sort_tags(tags: &mut Value) {
     }
 }
 
-/// Operations without services and a database, for description only.
+/// Operations without routes, for the document only. They need no services and no database.
 struct Described<T>(PhantomData<T>);
 
 impl<T: OpenApi> OpenApi for Described<T> {

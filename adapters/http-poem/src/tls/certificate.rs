@@ -1,4 +1,4 @@
-//! The certificate of the service, which may change while it runs.
+//! The certificate of the service. The operator may replace it while the service runs.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -52,10 +52,11 @@ impl Certificate {
         })
     }
 
-    /// Reads both files again, and uses them from the next handshake on. Returns whether the certificate has changed.
+    /// Reads the chain again and, if it has changed, also the key. Uses both from the next handshake on. Returns
+    /// whether the chain has changed.
     ///
     /// # Errors
-    /// See [`CertificateError`]; the certificate in use stays.
+    /// See [`CertificateError`]. The current certificate stays in use.
     pub fn read_again(&self) -> Result<bool, CertificateError> {
         let chain = read_chain(&self.chain)?;
         if chain == self.current().cert {
@@ -66,8 +67,8 @@ impl Certificate {
         Ok(true)
     }
 
-    /// Returns a warning if the certificate has expired, is not valid yet or expires soon. It names the file and the
-    /// date.
+    /// Returns a warning if the certificate has expired, is not valid yet or expires soon. The warning names the file
+    /// and the date.
     pub fn warning(&self, now: Timestamp) -> Option<String> {
         let current = self.current();
         let validity = Validity::of(current.cert.first()?).ok()?;
@@ -99,7 +100,7 @@ fn certified(chain: Chain, key: &PathBuf) -> Result<Arc<CertifiedKey>, Certifica
     certified.map(Arc::new).map_err(CertificateError::Unusable)
 }
 
-/// Reads a file without the byte order mark that editors on Windows write: it would hide the first line.
+/// Reads a file. Removes the byte order mark that editors on Windows write, because it would hide the first line.
 fn read_pem(path: &PathBuf) -> Result<Vec<u8>, CertificateError> {
     let pem = std::fs::read(path);
     let mut pem = pem.map_err(|error| CertificateError::Unreadable(path.clone(), error))?;

@@ -1,6 +1,6 @@
 //! TLS, for services without a proxy in front of them.
 //!
-//! Offers only HTTP/1.1, as without TLS: see `connections`.
+//! Offers only HTTP/1.1, for the reason that `connections` gives.
 
 mod certificate;
 mod stream;
@@ -19,14 +19,14 @@ pub use certificate::{Certificate, CertificateError};
 pub use stream::TlsStream;
 
 /// An acceptor whose connections use TLS. The handshake is part of the first read, so that a slow client does not delay
-/// others.
+/// other clients.
 pub struct TlsAcceptor<A> {
     inner: A,
     handshaker: Handshaker,
 }
 
 impl<A> TlsAcceptor<A> {
-    /// Wraps an acceptor. Each handshake uses the certificate that is current then.
+    /// Wraps an acceptor. Each handshake uses the current certificate.
     #[must_use]
     pub fn new(inner: A, certificate: Arc<Certificate>) -> Self {
         let mut config = ServerConfig::builder()

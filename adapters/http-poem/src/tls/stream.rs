@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{Accept, server};
 
-/// A connection that begins with a handshake.
+/// A connection that begins with a TLS handshake.
 pub struct TlsStream<Io>(State<Io>);
 
 enum State<Io> {
@@ -70,7 +70,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<Io> {
         true
     }
 
-    /// Nothing has been written before the handshake.
+    /// Does nothing before the end of the handshake, because no data has been written yet.
     fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             State::Open(open) => Pin::new(&mut **open).poll_flush(task),
@@ -78,7 +78,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<Io> {
         }
     }
 
-    /// An unfinished handshake ends with the connection.
+    /// Does nothing before the end of the handshake. An unfinished handshake ends when the connection is closed.
     fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             State::Open(open) => Pin::new(&mut **open).poll_shutdown(task),

@@ -1,4 +1,4 @@
-//! When a certificate is valid (RFC 5280, section 4.1.2.5).
+//! The validity of a certificate (RFC 5280, section 4.1.2.5).
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use central_oauth_domain::Timestamp;
 use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use der::{DateTime, Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 
-/// A certificate should have been renewed this long before it expires.
+/// How long before its expiry a certificate should have been renewed.
 const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 
 pub(super) struct Validity {
@@ -37,7 +37,7 @@ impl Validity {
     pub(super) fn warning(&self, now: Timestamp) -> Option<String> {
         let now = Duration::from_millis(now.as_millis().try_into().unwrap_or(0));
         let (from, until) = (self.from.unix_duration(), self.until.unix_duration());
-        // Short-lived certificates are renewed later.
+        // Short-lived certificates are renewed later, so the warning comes in the last quarter of their lifetime.
         let soon = SOON.min(until.saturating_sub(from) / 4);
         if until <= now {
             let until = self.until;

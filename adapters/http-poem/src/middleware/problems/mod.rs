@@ -9,7 +9,7 @@ use super::methods;
 use crate::auth::shows_bearer;
 use crate::error::{Code, Problem};
 
-/// Completes the headers of 401, 405 and 413. `path` and `challenge` are those of the request.
+/// Completes the headers of 401, 405 and 413 responses. `path` and `challenge` are those of the request.
 pub(super) fn complete(response: &mut Response, path: &str, challenge: HeaderValue) {
     let status = response.status();
     let headers = response.headers_mut();
@@ -21,8 +21,8 @@ pub(super) fn complete(response: &mut Response, path: &str, challenge: HeaderVal
         headers.extend(allowed.map(|allowed| (header::ALLOW, allowed)));
     }
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body stays unread, so the connection cannot be reused. The header tells the client, which
-        // would otherwise send its next request on it.
+        // The rest of the body stays unread, so the connection cannot be reused. This header tells the client not to
+        // send its next request on the same connection.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
@@ -52,7 +52,7 @@ fn problem(error: &Error) -> Problem {
     if error.is::<NotFoundError>() {
         return Problem::new(Code::NotFound, "there is nothing at this address");
     }
-    // A path segment that cannot be parsed names nothing.
+    // A path parameter that cannot be parsed names no resource.
     if error.is::<ParsePathError>() || error.is::<poem::error::ParsePathError>() {
         return Problem::new(Code::NotFound, "nothing has this name");
     }

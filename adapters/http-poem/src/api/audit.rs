@@ -86,7 +86,7 @@ fn read_kind(word: &str) -> Result<AuditKind, Problem> {
     AuditKind::parse(word).ok_or_else(bad_kind)
 }
 
-/// The problem of an unknown kind.
+/// Returns the problem of an unknown kind.
 fn bad_kind() -> Problem {
     let detail = format!("the parameter kind must be one of {}", AuditKind::listed());
     Problem::new(Code::InvalidRequest, detail)
@@ -98,7 +98,7 @@ fn read_number(text: &str) -> Result<AuditNumber, Problem> {
     is_number.then_some(number).ok_or_else(bad_number)
 }
 
-/// The problem of an `after_id` that is not a number.
+/// Returns the problem of an `after_id` that is not a number.
 fn bad_number() -> Problem {
     let detail = "the parameter after_id must be the id of an entry, or 0";
     Problem::new(Code::InvalidRequest, detail)

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Code, Problem};
 use crate::failure::DocumentedProblem;
 
-/// The cursors of one list. A prefix keeps them apart from those of other lists.
+/// The cursors of one list. A prefix distinguishes them from the cursors of other lists.
 pub(crate) struct Cursors(Cow<'static, str>);
 
 pub(crate) const ACCOUNTS: Cursors = Cursors(Cow::Borrowed("account:"));
@@ -26,7 +26,7 @@ pub(super) const fn page_size() -> u32 {
 }
 
 impl Cursors {
-    /// Returns the cursors of the list with these filters. Cursors of other filters are rejected.
+    /// Returns the cursors of the list with these filters. They reject cursors that were made with other filters.
     pub(crate) fn filtered(&self, filters: &[(&str, Option<String>)]) -> Self {
         let set = filters.iter().filter_map(|(name, value)| {
             let value = value.as_ref()?;
@@ -36,7 +36,8 @@ impl Cursors {
         if set.is_empty() {
             return Self(self.0.clone());
         }
-        // Filters may be long, but a cursor must fit into a URL, so it contains a hash of the filters (72 bits).
+        // A cursor must fit into a URL, but filters may be long. The cursor therefore contains a hash of the filters
+        // (72 bits).
         let hash = &Sha256::digest(set)[..9];
         Self(Cow::Owned(format!(
             "{}{}:",
@@ -66,7 +67,7 @@ impl Cursors {
 pub(super) const BAD_PAGE: DocumentedProblem =
     DocumentedProblem("the limit or the cursor is invalid", bad_cursor);
 
-/// The problem of a cursor that is malformed or belongs to another list.
+/// Returns the problem of a cursor that is malformed or belongs to another list.
 fn bad_cursor() -> Problem {
     let detail = "the parameter cursor is invalid: use the next_cursor of a page of this list";
     Problem::new(Code::InvalidRequest, detail)
@@ -114,7 +115,7 @@ mod tests {
         }
     }
 
-    // So that any valid address is short enough for the server, which answers 414 to one of 64 KiB.
+    // The server answers 414 to a URL of 64 KiB, so every valid URL must be shorter.
     #[test]
     fn cursors_are_short_whatever_the_filters_are() {
         let long = Some("\u{10ffff}".repeat(319));

@@ -16,9 +16,9 @@ use crate::dto::{Liveness, Readiness as Ready};
 use crate::error::{Code, Problem};
 use crate::failure::{Failure, documented};
 
-/// Timeout of a check: programs that ask for readiness wait only a few seconds for the response.
+/// Timeout of a check. Readiness probes wait only a few seconds for the response.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a result is cached, so that frequent requests cost nothing.
+/// How long a result is cached, so that frequent probes are cheap.
 const CACHED_FOR: Duration = Duration::from_secs(1);
 const TOO_SLOW: &str = "the store does not answer in time";
 
@@ -39,7 +39,7 @@ struct Readiness {
     last: Mutex<Option<Checked>>,
 }
 
-/// When readiness was checked, and the public reason if the service is not ready. The cause is in the log.
+/// The time of a check, and the public reason if the service is not ready. The cause is in the log.
 type Checked = (Instant, Result<(), String>);
 
 impl Readiness {
@@ -71,7 +71,7 @@ fn words(refusal: &Refusal) -> String {
     }
 }
 
-/// Logs at `WARN` only if the reason has changed, because programs ask again and again.
+/// Logs at `WARN` only if the reason has changed, because probes repeat the same request.
 fn logged(why: String, error: &(dyn Error + 'static), last: Option<&Checked>) -> String {
     if last.is_some_and(|(_, last)| last.as_ref() == Err(&why)) {
         tracing::debug!(error, "not ready, as before");

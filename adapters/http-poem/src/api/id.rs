@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// Parses an id. Anything else becomes the id `none`, which does not exist, so that an unauthenticated caller learns
+/// Parses an id. Any other text becomes `none`, an id that does not exist, so that an unauthenticated caller learns
 /// nothing from the response.
 pub(super) fn read<Id: FromStr + ToString>(text: &str, none: Id) -> Id {
     let parsed = text.parse::<Id>().ok();

@@ -41,7 +41,7 @@ impl Links {
     }
 }
 
-/// Returns the URL of the page at `/device`. It may be below a path of the public URL.
+/// Returns the URL of the page at `/device`. If the public URL has a path, the page is below that path.
 pub(super) fn page(public_url: &Url) -> Url {
     let mut page = public_url.clone();
     let path = format!("{}/device", public_url.path().trim_end_matches('/'));
@@ -167,7 +167,7 @@ fn example_code() -> String {
     "12345678".to_owned()
 }
 
-/// The problem of a request by a web page of another site.
+/// Returns the problem of a request that a web page of another site made.
 fn foreign_page() -> Problem {
     let detail = "a web page of another site made this browser ask for a link code; only programs and pages of this service may";
     Problem::new(Code::Forbidden, detail)

@@ -36,7 +36,7 @@ use revocations::Revocations;
 use token::TokenApi;
 use workloads::Workloads;
 
-/// All operations. The document has their tags in this order.
+/// All operations. The OpenAPI document lists their tags in this order.
 pub(crate) type Api = (
     Links,
     TokenApi,
@@ -84,7 +84,7 @@ pub(crate) fn new(services: Arc<Services>, public_url: &Url) -> Api {
     )
 }
 
-/// Adds what the OpenAPI document says about all operations.
+/// Adds the title, the version and the other general information of the OpenAPI document.
 pub(crate) fn service<T: OpenApi>(api: T) -> OpenApiService<T, ()> {
     const LICENSE: &str = env!("CARGO_PKG_LICENSE");
     let license =

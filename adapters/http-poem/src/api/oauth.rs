@@ -37,7 +37,7 @@ impl OAuth {
         Self { services, issuer }
     }
 
-    /// Exchanges the subject token. Its type decides how it is read.
+    /// Exchanges the subject token, which is an access key or a JWT, according to its type.
     async fn exchanged(
         &self,
         form: &TokenExchange,
@@ -180,7 +180,7 @@ impl TokenForm {
     }
 }
 
-/// Parses the parameters. None may be repeated (RFC 6749 section 3.2).
+/// Parses the parameters. No parameter may be repeated (RFC 6749 section 3.2).
 fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     let mut parameters = BTreeMap::new();
     for (name, value) in sent {
@@ -238,7 +238,7 @@ fn read(sent: Vec<(String, String)>) -> Result<TokenExchange, OAuthError> {
     Ok(form)
 }
 
-/// The errors of the token endpoint in the document, with the meaning of each status.
+/// The errors of the token endpoint for the OpenAPI document, with the meaning of each status.
 const ERRORS: [(StatusCode, &str); 7] = [
     (
         StatusCode::BAD_REQUEST,

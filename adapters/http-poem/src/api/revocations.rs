@@ -1,4 +1,4 @@
-//! Revocations of tokens that nobody needs any more.
+//! Revocations of tokens at their providers.
 
 use std::sync::Arc;
 

@@ -101,7 +101,7 @@ impl AccountDetails {
     }
 }
 
-/// The labels of the examples.
+/// Returns the labels for the examples.
 pub(super) fn example_labels() -> BTreeMap<String, String> {
     [("team".to_owned(), "billing".to_owned())].into()
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{example_time, page, utc};
 
-/// The text for no network.
+/// The value of `network` in entries without a network.
 const NO_NETWORK: &str = "none";
 
 /// An entry of the audit log: who did what, from where, to which account. It contains no token, no key and no e-mail

@@ -6,8 +6,8 @@ use poem_openapi::registry::MetaSchemaRef;
 use poem_openapi::types::{ParseFromParameter, ParseResult, ToJSON, Type};
 use serde_json::Value;
 
-/// `true` or `false`. May also be written as `1` or `0`, because OpenAPI Generator's PHP clients do so in the query
-/// (OpenAPITools/openapi-generator#11683).
+/// A boolean in the query: `true` or `false`. Also accepts `1` and `0`, because OpenAPI Generator's PHP clients write
+/// booleans in this way (OpenAPITools/openapi-generator#11683).
 #[derive(Default)]
 pub(crate) struct Flag(pub(crate) bool);
 

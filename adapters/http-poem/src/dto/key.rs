@@ -120,12 +120,12 @@ impl NewAccessKey {
         })
     }
 
-    /// The problem of an `expires_at` that is not a time.
+    /// Returns the problem of an `expires_at` that is not a time.
     pub(crate) fn bad_expiry() -> Problem {
         TimeText::malformed("expires_at")
     }
 
-    /// The problem of an invalid network.
+    /// Returns the problem of an invalid network.
     pub(crate) fn bad_network() -> Problem {
         malformed("192.0.2.0/33", MalformedCidr)
     }

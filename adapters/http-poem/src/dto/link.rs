@@ -146,7 +146,7 @@ impl RequestObject for NewLink {
 impl RequestObject for Confirmation {}
 
 impl NewLink {
-    /// The problem of a `key_expires_at` that is not a time.
+    /// Returns the problem of a `key_expires_at` that is not a time.
     pub(crate) fn bad_expiry() -> Problem {
         TimeText::malformed("key_expires_at")
     }

@@ -1,5 +1,5 @@
-//! Wire types, and their conversion from and to the domain's types. Responses leave out unknown values instead of
-//! sending null.
+//! Wire types, and their conversion from and to the domain's types. Responses omit unknown values instead of sending
+//! null.
 
 mod account;
 mod audit;
@@ -98,7 +98,7 @@ use mirror;
 
 /// An error or a warning that still matters.
 #[derive(Object, Serialize)]
-// The published name of the schema.
+// The schema is already published under this name.
 #[oai(rename = "Trouble")]
 pub(crate) struct ErrorDetail {
     /// What went wrong, for programs.
@@ -136,8 +136,8 @@ pub(crate) fn instant(time: OffsetDateTime) -> Timestamp {
     Timestamp::from_millis(time.unix_timestamp() * 1000 + millis)
 }
 
-/// Converts a time. A provider may claim a time after the year 9999, which RFC 3339 cannot express; it becomes the last
-/// second of that year.
+/// Converts a time, in whole seconds. A provider may send a time after the year 9999, which RFC 3339 cannot express. It
+/// becomes the last second of that year.
 pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
     const LAST_SECOND: i64 = 253_402_300_799;
     let seconds = instant.as_millis().div_euclid(1000);
@@ -148,7 +148,7 @@ pub(crate) fn utc(instant: Timestamp) -> OffsetDateTime {
 /// Ten years in minutes.
 const A_DECADE: i64 = 3652 * 24 * 60;
 
-/// Returns a time for the examples, in minutes after a fixed day's noon.
+/// Returns a time for the examples: `minutes` after noon on a fixed day.
 fn example_time(minutes: i64) -> OffsetDateTime {
     const NOON_OF_A_DAY_IN_2026: i64 = 1_780_488_000;
     utc(Timestamp::from_millis(

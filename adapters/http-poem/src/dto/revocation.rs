@@ -69,7 +69,7 @@ impl From<revocation::RevocationStatus> for DeletedAccount {
         let provider_revocation = match status {
             Status::Revoked => ProviderRevocation::Revoked,
             Status::Unsupported => ProviderRevocation::Unsupported,
-            // The provider has not confirmed any of these.
+            // In these states, the provider has not confirmed the revocation.
             Status::Pending | Status::Failed | Status::Cancelled => ProviderRevocation::Failed,
         };
         Self {

@@ -15,14 +15,14 @@ use time::{OffsetDateTime, error};
 use super::{A_DECADE, example_time, instant};
 use crate::error::{Code, Problem};
 
-/// A time as the caller wrote it. In a body it is parsed after the rest, so a malformed time is an `invalid_request`
-/// (400) and not a wrong type (422).
+/// A time as the caller wrote it. In a body, the time is parsed after the JSON, so that a malformed time gets
+/// `invalid_request` (400) and not `unprocessable` (422).
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct TimeText(String);
 
 impl TimeText {
-    /// The problem of a field that is not a time.
+    /// Returns the problem of a field that is not a time.
     pub(super) fn malformed(field: &str) -> Problem {
         let detail = format!("{field}: not an RFC 3339 time such as 2026-12-31T23:59:59Z");
         Problem::new(Code::InvalidRequest, detail)
@@ -31,15 +31,15 @@ impl TimeText {
     /// Parses the time of a field.
     ///
     /// # Errors
-    /// [`Code::InvalidRequest`] if it is not an RFC 3339 time.
+    /// [`Code::InvalidRequest`] if the text is not an RFC 3339 time.
     pub(crate) fn read(&self, field: &str) -> Result<Timestamp, Problem> {
         let time = parse(&self.0).map_err(|_| Self::malformed(field))?;
         Ok(instant(time))
     }
 }
 
-/// Parses an RFC 3339 time. Two parts may be missing, because OpenAPI Generator's clients leave them out in the query:
-/// the colon of the offset (Python, OpenAPITools/openapi-generator#20961), and seconds that are zero (Java,
+/// Parses an RFC 3339 time. The colon of the offset and seconds that are zero may be missing, because OpenAPI
+/// Generator's clients omit them in the query (Python, OpenAPITools/openapi-generator#20961; Java,
 /// OpenAPITools/openapi-generator#7185).
 fn parse(text: &str) -> Result<OffsetDateTime, error::Parse> {
     const MINUTES: usize = "2026-06-03T12:00".len();
@@ -101,7 +101,7 @@ impl ToJSON for TimeText {
     }
 }
 
-/// Far in the future, so that the example can be tried out.
+/// The example is far in the future, so that people can try it out.
 impl Example for TimeText {
     fn example() -> Self {
         let time = example_time(A_DECADE).format(&Rfc3339);

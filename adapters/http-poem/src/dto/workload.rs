@@ -15,7 +15,7 @@ use crate::body::RequestObject;
 
 /// A request to let a workload read an account.
 #[derive(Object, Deserialize)]
-// The published name of the schema.
+// The schema is already published under this name.
 #[oai(rename = "WorkloadGrant", skip_serializing_if_is_none, example)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewWorkloadAccess {

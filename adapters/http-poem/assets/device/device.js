@@ -14,7 +14,7 @@ function follow(live) {
     if (asking) return;
     asking = true;
     try {
-      // Older browsers have no such signal, so there the poll has no timeout.
+      // Older browsers lack `AbortSignal.timeout`. Their polls have no timeout.
       const signal = AbortSignal.timeout?.(GIVE_UP_AFTER_MS);
       const response = await fetch(status, { cache: "no-store", credentials: "same-origin", signal });
       const isGone = response.status === 404;
@@ -80,7 +80,7 @@ function offerCopy(button) {
   });
 }
 
-// Starting the provider's flow may take seconds: shows that, and prevents a second press.
+// Starting the provider's flow may take seconds. Shows that the page is busy, and prevents a second press.
 function showBusy(form) {
   form.addEventListener("submit", (event) => {
     if (!["confirm", "disown"].includes(event.submitter?.value)) return;

@@ -49,18 +49,18 @@ async fn look_up(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
     })
 }
 
-/// Shows who asks for access, to a person who has opened a relink URL instead of entering a code.
+/// Shows the page with the requester to a person who opened a relink URL instead of entering a code.
 pub(super) async fn invite(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit.look_up(code).await?;
     Ok(who_asks(visit, &view, code))
 }
 
-/// Starts the provider's flow if the link still waits for it; otherwise shows the link.
+/// Starts the provider's flow if the link is pending, then shows the link.
 async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit.look_up(code).await?;
     if view.status == LinkStatus::Pending {
         match consent::start(visit, code).await {
-            // The link has failed; its page says why.
+            // If the provider rejected the request, the link has failed and its page says why.
             Ok(()) | Err(Refusal::ProviderRefused(_)) => {}
             Err(Refusal::ProviderUnavailable { retry_after, .. }) => {
                 return Ok(match visit.own_link(code).await? {
@@ -79,7 +79,7 @@ async fn confirm(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal
 
 async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let view = visit.look_up(code).await?;
-    // Pressing the button again finds the link cancelled and shows the same page.
+    // If the person presses the button again, the link is already cancelled and the same page is shown.
     if view.status.is_final() && view.status != LinkStatus::Denied(None) {
         return shown(visit, code, &view).await;
     }
@@ -92,18 +92,18 @@ async fn cancel(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal>
     })
 }
 
-/// Deletes the account or the key that a link has brought, for the browser that confirmed the link.
+/// Deletes the account or the key that the link created, if this browser confirmed the link.
 async fn disown(visit: &Visit<'_>, code: &LinkCode) -> Result<Response, Refusal> {
     let (consents, visitor) = (visit.consents(), visit.visitor());
     match consents.disown(code.digits(), &visitor).await {
         Ok(disowned) => Ok(progress::disowned(visit, disowned)),
-        // Most likely the person pressed the button twice: the first time has deleted the link.
+        // Probably the person pressed the button twice, and the first request has deleted the link.
         Err(Refusal::NotFound(_)) => Ok(progress::nothing_to_take_back(visit)),
         Err(refusal) => Err(refusal),
     }
 }
 
-/// Shows the link's page to the browser that owns it; for others the code is used up.
+/// Redirects the browser that confirmed the link to the link's page. Tells other browsers that the code is used up.
 async fn shown(visit: &Visit<'_>, code: &LinkCode, view: &LinkView) -> Result<Response, Refusal> {
     Ok(match visit.own_link(code).await? {
         Some(_) => visit.to_link(code),

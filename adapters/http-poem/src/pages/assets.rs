@@ -18,7 +18,7 @@ pub(super) struct Asset {
     bytes: Cow<'static, [u8]>,
 }
 
-/// Keeps an SVG that a browser opens by itself from running scripts and loading anything.
+/// The policy of the files. An SVG that a browser opens as a page can neither run scripts nor load anything.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub(super) static STYLE: Asset = Asset {

@@ -16,14 +16,17 @@ use super::site::Site;
 use super::visit::Visit;
 use crate::head::is_head;
 
-/// Maximum size of the query. No authorization code is longer.
+/// Maximum size of the query in bytes. No authorization code is longer.
 const MAX_BYTES: usize = 8192;
-/// The parameters that identify the provider's response. Others may differ when a browser repeats the callback.
+/// The parameters that identify the provider's response. Other parameters may differ when a browser repeats the
+/// callback.
 const ANSWER: [&str; 3] = ["code", "error", "iss"];
 
-/// Takes the provider's response and redirects to the link's page, so that reloading repeats nothing and the code
-/// leaves the address bar. A prefetch changes nothing: the person may never follow the prefetched link, such as the
-/// provider's "Cancel". Neither does a temporary error, after which the person can try again at the provider.
+/// Takes the provider's response and redirects to the link's page. A reload then repeats nothing, and the authorization
+/// code is no longer in the address bar.
+///
+/// A prefetch changes nothing, because the person may never follow the prefetched link, such as the provider's
+/// "Cancel". A temporary error changes nothing either: the person can try again at the provider.
 #[handler]
 pub(super) async fn take(
     request: &Request,
@@ -38,7 +41,7 @@ pub(super) async fn take(
         Ok(page) => page,
         Err(refusal) => {
             let page = refused::answer(&visit, refusal, None);
-            // Sets no new cookie: a browser that left out its cookie only this once would lose its link.
+            // Sets no new cookie, because a browser that omitted its cookie only this once would lose its link.
             if visit.is_known {
                 page
             } else {
@@ -49,7 +52,7 @@ pub(super) async fn take(
 }
 
 /// `POST /callback/{provider}`: the provider sent its response as a form (OAuth 2.0 Form Post Response Mode). Browsers
-/// send no `SameSite=Lax` cookie with it, so it belongs to no link.
+/// send no `SameSite=Lax` cookie with such a form, so the response cannot be matched to a link.
 #[handler]
 pub(super) fn refuse_form(
     request: &Request,
@@ -88,8 +91,8 @@ async fn taken(visit: &Visit<'_>, request: &Request, provider: &str) -> Result<R
     Ok(visit.to_link(&code))
 }
 
-/// Returns a parameter of the query. RFC 6749 section 3.1 allows each only once: two different values may be an attempt
-/// to show the service one and the provider the other. A parameter without a value counts as missing.
+/// Returns a parameter of the query. RFC 6749 section 3.1 forbids repeated parameters. With two different values, an
+/// attacker could make the service and the provider read different ones. A parameter without a value counts as missing.
 fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let mut values = pairs
@@ -103,7 +106,7 @@ fn parameter<'a>(query: &'a str, name: &str) -> Result<Option<Cow<'a, str>>, Ref
     Ok(first.filter(|value| !value.trim().is_empty()))
 }
 
-/// Returns the provider's response in a canonical form. A query with neither a code nor an error is rejected, and does
+/// Returns the provider's response in a canonical form. Rejects a query with neither a code nor an error, which does
 /// not use up the link.
 fn answer_of(query: &str) -> Result<CallbackQuery, Refusal> {
     let mut answer = Serializer::new(String::new());

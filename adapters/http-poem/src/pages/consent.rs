@@ -15,7 +15,7 @@ const CONSENT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Assigns the link to this browser and starts the provider's flow. The start continues even if the person closes the
-/// tab or the page stops waiting; the link's page shows the result.
+/// tab or the page stops waiting. The link's page shows the result.
 pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refusal> {
     let (consents, code) = (Arc::clone(visit.consents()), code.clone());
     let (browser, address) = (visit.browser.clone(), visit.address);
@@ -45,7 +45,7 @@ pub(super) async fn start(visit: &Visit<'_>, code: &LinkCode) -> Result<(), Refu
     })
 }
 
-/// Whether to retry. A pause that is longer than a person would wait is not worth it.
+/// Whether a retry after the pause would begin before the timeout.
 fn is_worth_waiting(retry_after: Duration, give_up_at: Instant) -> bool {
     retry_after.max(PAUSE) < give_up_at.saturating_duration_since(Instant::now())
 }

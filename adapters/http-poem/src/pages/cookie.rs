@@ -14,23 +14,23 @@ pub(super) struct BrowserCookie {
 }
 
 impl BrowserCookie {
-    /// Returns the cookie that identifies a browser. An ended link is stored for a day, so the cookie lasts a day too:
-    /// the person can come back for the result.
+    /// Returns the cookie that identifies a browser. It lasts a day, because an ended link is stored for a day and the
+    /// person can come back for the result.
     pub(super) fn new(public_url: &Url) -> Self {
         let attributes = "Max-Age=86400; HttpOnly; SameSite=Lax";
         Self::named("central-oauth-browser", attributes, public_url)
     }
 
-    /// Returns the cookie of an operator's session. It ends with the browser, and is not sent when the browser follows a
-    /// link from another site. Its name differs from those of other services on the same host.
+    /// Returns the cookie of an operator's session. The session cookie is deleted when the browser is closed, and is
+    /// not sent when the browser follows a link from another site. Each service on a host has its own cookie name.
     pub(super) fn of_session(public_url: &Url) -> Self {
         let attributes = "HttpOnly; SameSite=Strict";
         let name = format!("central-oauth-admin{}", suffix(public_url));
         Self::named(&name, attributes, public_url)
     }
 
-    /// Returns a cookie for a service at this URL. On https, its name (`__Host-`) stops other hosts of the domain from
-    /// setting it.
+    /// Returns a cookie for a service at this URL. On https, the name prefix `__Host-` stops other hosts of the domain
+    /// from setting the cookie.
     fn named(name: &str, attributes: &str, public_url: &Url) -> Self {
         let (prefix, secure) = match public_url.scheme() {
             "https" => ("__Host-", "; Secure"),
@@ -42,8 +42,8 @@ impl BrowserCookie {
         }
     }
 
-    /// Returns the token of a request, if this service could have issued it. Each cookie is read by itself, because
-    /// other cookies of the host or its domain may have bytes that are not ASCII.
+    /// Returns the token of a request, if this service could have issued it. Decodes each cookie by itself, because
+    /// other cookies of the host or its domain may contain bytes that are not UTF-8.
     pub(super) fn read(&self, request: &Request) -> Option<BrowserToken> {
         request
             .headers()
@@ -55,7 +55,7 @@ impl BrowserCookie {
             .map(|(_, value)| BrowserToken::new(value))
     }
 
-    /// Sets the cookie to this token, or extends it.
+    /// Sets the cookie to this token, and restarts its lifetime.
     pub(super) fn set(&self, response: Response, token: &BrowserToken) -> Response {
         self.add_to(response, token.expose())
     }
@@ -74,8 +74,9 @@ impl BrowserCookie {
     }
 }
 
-/// Returns the port, unless it is the default, and the path: `.8443-2Fbroker`. Browsers send a cookie to all ports of a
-/// host (RFC 6265 section 8.5), and a `__Host-` cookie to all paths. Different services get different suffixes.
+/// Returns a suffix that differs for each service on a host: the port, unless it is the default, and the path, such as
+/// `.8443-2Fbroker`. Browsers send a cookie to all ports of a host (RFC 6265 section 8.5), and a `__Host-` cookie to
+/// all paths.
 fn suffix(public_url: &Url) -> String {
     let port = public_url.port().map(|port| format!(".{port}"));
     let path = public_url.path().trim_end_matches('/').bytes();

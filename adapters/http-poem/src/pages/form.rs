@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use crate::body::{FORM, is_of_type};
 
-/// Maximum size of a form. All forms of this service are smaller.
+/// Maximum size of a form in bytes. All forms of this service are smaller.
 const MAX_BYTES: usize = 4096;
 
 /// The fields of a form or of a query.
@@ -20,12 +20,12 @@ pub(super) struct Form {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Show who asks.
+    /// Show who requests access.
     LookUp,
     /// Confirm, and continue to the provider.
     Confirm,
     Cancel,
-    /// Take the consent back.
+    /// Withdraw the consent ("This was not me").
     Disown,
 }
 
@@ -51,7 +51,7 @@ impl NoForm {
         }
     }
 
-    /// Explains the error to authors of programs; the pages of this service never cause it.
+    /// Explains the error to authors of programs. The pages of this service never cause it.
     pub(super) const fn detail(self) -> &'static str {
         match self {
             Self::OtherType => {
@@ -92,7 +92,7 @@ impl Fields {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Returns the last field of this name, if something was entered or chosen.
+    /// Returns the last field of this name, unless it is empty.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }

@@ -3,12 +3,12 @@
 use poem::http::header;
 use poem::middleware::SetHeader;
 
-/// Only files of this service may run or be loaded, and nobody may frame a page.
+/// Allows only this service's own files, and forbids framing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Sets the headers. The referrer stays within the site, so that the provider never sees a code. (With `no-referrer`,
-/// Chromium would send the forms of these pages with `Origin: null`.)
+/// Sets the headers. The referrer stays within the site, so that the provider never sees a link code. With
+/// `no-referrer`, Chromium would send the forms of these pages with `Origin: null`.
 pub(super) fn private() -> SetHeader {
     SetHeader::new()
         .overriding(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)

@@ -1,5 +1,5 @@
 //! The pages at `/device` for people, and those at `/admin` for operators. At `/device`, a person enters a link code,
-//! sees who asks, and continues to the provider.
+//! sees which program requests access, and continues to the provider.
 //!
 //! | file | what it does |
 //! | --- | --- |
@@ -56,7 +56,7 @@ pub(crate) fn may_change(request: &Request) -> bool {
     !is_safe || request.uri().path().starts_with("/callback/")
 }
 
-/// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` leads to `/device`.
+/// Returns the routes of the pages: those of `/device` and `/admin`, and the callback. `/` redirects to `/device`.
 pub(crate) fn routes(
     route: Route,
     services: Arc<Services>,

@@ -2,13 +2,12 @@
 
 use poem::Request;
 
-/// The header of the Fetch standard, and its predecessors.
+/// The header `Sec-Purpose` of the Fetch standard, and its predecessors.
 const HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 /// The values of these headers for a prefetch.
 const WORDS: [&str; 3] = ["prefetch", "prerender", "preview"];
 
-/// Whether the browser only guesses that the person will open this address. If this request fails, the browser repeats
-/// it when the person opens the address.
+/// Whether the request is a prefetch. If it fails, the browser sends it again when the person opens the page.
 pub(super) fn is_prefetch(request: &Request) -> bool {
     let headers = request.headers();
     let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));

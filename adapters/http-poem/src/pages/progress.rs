@@ -16,7 +16,7 @@ use super::templates::{
 };
 use super::visit::Visit;
 
-/// The stage of a link; the page reloads when it changes.
+/// Returns the stage of a link. The page reloads when the stage changes.
 pub(super) fn stage(view: &LinkView) -> &'static str {
     match (&view.status, &view.prompt) {
         (LinkStatus::Pending, _) => "waiting",
@@ -78,9 +78,9 @@ pub(super) fn unanswered(
     refused::after(page, retry_after)
 }
 
-/// Returns the page of a link that the person cancelled here.
+/// Returns the page of a link that the person cancelled at this service.
 pub(super) fn cancelled(visit: &Visit<'_>, view: &LinkView) -> Response {
-    // After a relink that no program has started, the program keeps what it had, and is told nothing.
+    // If no program started the relink, programs keep their access and are not told about the cancellation.
     let text = match view.link.is_of_program() {
         true => "cancelled-text",
         false => "cancelled-invited-text",
@@ -165,7 +165,7 @@ impl ProviderLink {
         })
     }
 
-    /// Returns a link that leads back here.
+    /// Returns a link to a page from which the provider sends the browser back.
     fn there_and_back(uri: &str) -> Option<Self> {
         let leads_back = true;
         Self::to(uri, true).map(|link| Self { leads_back, ..link })

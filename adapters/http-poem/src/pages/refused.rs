@@ -19,7 +19,7 @@ pub(super) fn answer(visit: &Visit<'_>, refusal: Refusal, code: Option<&LinkCode
     match refusal {
         Refusal::NotFound(_) => unknown(visit, code),
         Refusal::CodeInUse => careful(visit, StatusCode::CONFLICT, "in-use"),
-        // The page says nothing about the account.
+        // The page must not reveal the account, because another browser may ask.
         Refusal::CodeFinished => visit.page(StatusCode::GONE, &used_up(visit, "used-elsewhere")),
         Refusal::ForeignCallback(why) => {
             tracing::debug!(why, "callback rejected");
@@ -77,7 +77,8 @@ fn unknown(visit: &Visit<'_>, code: Option<&LinkCode>) -> Response {
     enter(visit, StatusCode::NOT_FOUND, typed, Some(problem), None)
 }
 
-/// Shows the form again if it may come from another site. The next attempt works if the browser accepts cookies.
+/// Rejects a form that may come from another site, and shows the form again. The next attempt works if the browser
+/// accepts cookies.
 pub(super) fn distrusted(visit: &Visit<'_>, why: Distrust, typed: &str) -> Response {
     tracing::debug!(?why, "form rejected");
     let notice = Notice {
@@ -99,7 +100,7 @@ fn with_slash(url: &str) -> String {
     format!("{}/", url.trim_end_matches('/'))
 }
 
-/// Returns the page for a code whose link has ended.
+/// Returns the page for a code that cannot be entered any more.
 pub(super) fn used(visit: &Visit<'_>, view: &LinkView) -> Response {
     let text = match &view.status {
         LinkStatus::Expired => "used-expired",
@@ -118,15 +119,15 @@ fn used_up<'a>(visit: &'a Visit<'_>, text: &str) -> Ended<'a> {
     }
 }
 
-/// Returns the page for a prefetched callback. Its status is an error, so that the browser asks again when the person
-/// opens the link.
+/// Returns the page for a prefetched callback. Because of its error status, the browser sends the request again when
+/// the person opens the link.
 pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
     careful(visit, StatusCode::SERVICE_UNAVAILABLE, "prefetch")
 }
 
 /// Returns the page for a provider's response that came as a form.
 pub(super) fn posted(visit: &Visit<'_>, provider: &str) -> Response {
-    // Anybody can send any name.
+    // The name in the path may be anything, so only the name of a configured provider is logged.
     let provider = visit.consents().provider(provider);
     tracing::info!(
         provider = provider.map(ProviderName::as_str),
@@ -135,7 +136,7 @@ pub(super) fn posted(visit: &Visit<'_>, provider: &str) -> Response {
     broken(visit, StatusCode::METHOD_NOT_ALLOWED, "posted")
 }
 
-/// Asks the person to wait.
+/// Returns a page that asks the person to wait.
 fn crowded(visit: &Visit<'_>, stem: &str, retry_after: Duration) -> Response {
     let wait = visit.texts.span(retry_after.max(Duration::from_secs(1)));
     let page = Ended::new(visit, Mood::Careful, stem);

@@ -1,5 +1,5 @@
-//! `/device/relink/{value}`: a relink URL, at which the person of an account starts a relink. The service has made the
-//! URL, and an operator or a webhook has sent it.
+//! `/device/relink/{value}`: the relink URL, at which the person of an account starts a relink. The service creates the
+//! URL. An operator or a webhook delivers it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::texts::Text;
 use super::visit::Visit;
 use super::{answer, refused};
 
-/// Shows the purpose of the relink URL. Starts nothing, so programs that check links in messages do no harm.
+/// Shows the purpose of the relink URL. Starts nothing, because programs that scan messages open the links in them.
 #[handler]
 pub(super) async fn show(
     request: &Request,

@@ -16,8 +16,8 @@ use super::texts::Text;
 use super::visit::Visit;
 use super::{progress, refused};
 
-/// Shows this browser's link, or else the form. A code in the query is only filled in, so the page does not reveal
-/// which codes exist.
+/// Shows this browser's link, or else the form. A code in the query is only filled in and not looked up, so the page
+/// does not reveal which codes exist.
 #[handler]
 pub(super) async fn show(request: &Request, Data(site): Data<&Arc<Site>>) -> Response {
     let visit = Visit::of(site, request);

@@ -15,11 +15,11 @@ pub(super) struct Site {
     pub(super) consents: Arc<Consents>,
     pub(super) public_url: Url,
     pub(super) cookie: BrowserCookie,
-    /// What every page shows.
+    /// The parts that every page shows.
     pub(super) frame: Frame,
 }
 
-/// What every page shows. The URLs are paths, so they work under any host name.
+/// The parts that every page shows. The URLs are paths, so they work under any host name.
 pub(super) struct Frame {
     pub(super) page: String,
     pub(super) style: String,
@@ -46,7 +46,8 @@ impl Site {
 }
 
 impl Frame {
-    /// The public URL has a path if a proxy serves this service below that path.
+    /// Creates the frame for pages below the path of the public URL. The URL has a path if a proxy serves this service
+    /// below that path.
     fn below(public_url: &Url, operator: OperatorDetails, logo: Option<&Asset>) -> Self {
         let page = format!("{}/device", public_url.path().trim_end_matches('/'));
         Self {

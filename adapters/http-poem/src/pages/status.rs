@@ -19,7 +19,7 @@ struct Report {
     expires_in: u64,
 }
 
-/// Answers only the browser that confirmed the link; for others the link does not exist.
+/// Returns the status only to the browser that confirmed the link. Other browsers get 404.
 #[handler]
 pub(super) async fn report(
     request: &Request,

@@ -26,16 +26,16 @@ pub(super) struct Notice {
     pub(super) address: String,
 }
 
-/// Who asks, and for what.
+/// The page that shows which program requests access, and to what.
 #[derive(Template)]
 #[template(path = "device/confirm.html")]
 pub(super) struct Confirm<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) view: &'a LinkView,
     pub(super) code: &'a LinkCode,
-    /// The claims of a workload's JWT about the job that asks.
+    /// The claims of the workload's JWT that describe the requesting job.
     pub(super) workload: Vec<(&'a str, &'a str)>,
-    /// Whether the client asks from the network of this browser, if that is known.
+    /// Whether the client is in the network of this browser, if that is known.
     pub(super) is_near: Option<bool>,
     pub(super) asked: Moment,
 }
@@ -70,7 +70,7 @@ pub(super) struct AtProvider<'a> {
     pub(super) user_code: Option<&'a str>,
     /// The link to the provider, shown as a button.
     pub(super) provider_link: Option<ProviderLink>,
-    /// Where to type the code by hand.
+    /// The page at which the person types the code by hand.
     pub(super) by_hand: Option<ByHand<'a>>,
 }
 
@@ -83,14 +83,13 @@ pub(super) struct ProviderLink {
     pub(super) leads_back: bool,
 }
 
-/// The URL at which to type the code, as the provider wrote it; as a link only if the URL is safe.
+/// The URL at which the person types the code, as the provider wrote it. It is a link only if the URL is safe.
 pub(super) struct ByHand<'a> {
     pub(super) text: &'a str,
     pub(super) href: Option<String>,
 }
 
-/// The page after the provider has answered, while the service finds out whose account it is, or that the person
-/// declined.
+/// The page after the provider has answered, while the service still processes the answer.
 #[derive(Template)]
 #[template(path = "device/finishing.html")]
 pub(super) struct Finishing<'a> {
@@ -126,9 +125,9 @@ pub(super) struct Ended<'a> {
     pub(super) heading: Text,
     pub(super) text: Text,
     pub(super) advice: Text,
-    /// The provider's or an error's own words.
+    /// The text of the provider or of the error.
     pub(super) detail: Option<String>,
-    /// Whether the advice is to tell the operator, who needs the id of the request.
+    /// Whether the advice is to tell the operator. The page then shows the request id, which the operator needs.
     pub(super) tells_operator: bool,
 }
 
@@ -147,7 +146,7 @@ impl<'a> Ended<'a> {
         }
     }
 
-    /// Replaces the advice to ask the program for a new code, if no program has shown the person a code.
+    /// Replaces the advice if no program started the link, because the person cannot ask a program for a new code.
     pub(super) fn with_advice_for(self, link: &Link) -> Self {
         if link.is_of_program() {
             return self;

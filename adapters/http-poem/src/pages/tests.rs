@@ -1,4 +1,4 @@
-//! Pages that no test with a whole service reaches.
+//! Tests of pages that the tests with a whole service do not reach.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ async fn site() -> (Site, Arc<Links>) {
     (site, services.links)
 }
 
-/// A link whose person is at the provider.
+/// Starts a link whose person is at the provider.
 async fn at_the_provider(links: &Links, visit: &Visit<'_>) -> (LinkCode, LinkView) {
     let (consents, visitor): (_, Visitor<'_>) = (visit.consents(), visit.visitor());
     let started = links.start(&Caller::Nobody, LinkRequest::default());
@@ -113,7 +113,7 @@ async fn refusals_have_pages_in_every_language() {
             let html = html(refused::answer(&visit, refusal, None)).await;
             let mark = format!("<html lang=\"{language}\">");
             assert!(html.contains(&mark), "{html}");
-            // No message, no value and no link is missing.
+            // Each of these would show that a message, a value or a link is missing.
             for wrong in [english, "{", "<a>", "&#60;a&#62;"] {
                 assert!(!html.contains(wrong), "{wrong} is in {html}");
             }

@@ -1,4 +1,4 @@
-//! The texts of the person's pages, in the languages of `texts/`. Each file has the same messages; English is the
+//! The texts of the pages at `/device`, in the languages of `texts/`. Each file has the same messages. English is the
 //! fallback.
 
 use std::fmt::{self, Display, Formatter};
@@ -31,13 +31,13 @@ struct Language {
 }
 
 impl Language {
-    /// Creates a language whose messages contain no Unicode isolation marks, because people would copy them together
-    /// with the value. Instead, templates and texts put names from strangers into `<bdi>`.
+    /// Creates a language whose messages contain no Unicode isolation marks, because people would copy the marks
+    /// together with the value. Instead, templates and texts put names from strangers into `<bdi>`.
     fn new(tag: &'static str, source: &str) -> Self {
         let id: LanguageIdentifier = tag.parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![id.clone()]);
         bundle.set_use_isolating(false);
-        // A test shows that every file is free of errors and of duplicates.
+        // A test checks that every file is free of errors and of duplicates.
         let (Ok(resource) | Err((resource, _))) = FluentResource::try_new(source.to_owned());
         bundle.add_resource_overriding(resource);
         Self { tag, id, bundle }
@@ -82,7 +82,7 @@ impl Texts {
             .iter()
             .filter_map(|range| Range::parse(range))
             .collect();
-        // Stable: of equal weights, the first one counts.
+        // The sort is stable, so the first of several ranges with equal weight counts.
         ranges.sort_by(|one, other| other.weight.total_cmp(&one.weight));
         let (wanted, unwanted): (Vec<_>, Vec<_>) =
             ranges.iter().partition(|range| range.weight > 0.0);
@@ -105,7 +105,7 @@ impl Texts {
         self.0.tag
     }
 
-    /// Returns a message, to which `Text::with` and `Text::count` add values.
+    /// Returns a message. `Text::with` and `Text::count` add values to it.
     pub(super) fn say(self, id: &str) -> Text {
         Text {
             texts: self,
@@ -132,7 +132,7 @@ struct Range {
 }
 
 impl Range {
-    /// Returns `None` for anything malformed.
+    /// Parses one element. Returns `None` if it is malformed.
     fn parse(range: &str) -> Option<Self> {
         let mut parts = range.split(';').map(str::trim);
         let language = match parts.next()? {
@@ -183,7 +183,7 @@ impl Text {
         self
     }
 
-    /// Sets `name`, and whether there is one, for messages with a variant for each case.
+    /// Sets `name`, and sets `named` to say whether there is a name, for messages with a variant for each case.
     pub(super) fn named(self, name: Option<&str>) -> Self {
         let is_named = if name.is_some() { "yes" } else { "no" };
         self.with("named", is_named)
@@ -195,7 +195,7 @@ impl Text {
         Safe(self.format(escaped))
     }
 
-    /// Returns the message with its markup, in which `<a>` leads to the operator's contact, if there is one.
+    /// Returns the message with its markup. `<a>` links to the operator's contact, or is removed if there is none.
     pub(super) fn to_operator(&self, operator: &OperatorDetails) -> Safe<String> {
         let text = self.format(escaped);
         Safe(match &operator.contact {
@@ -227,7 +227,7 @@ fn escaped(value: &str) -> String {
     }
 }
 
-/// Writes the text without markup. The template escapes the result.
+/// Writes the message without escaping its values. The template escapes the result.
 impl Display for Text {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.format(str::to_owned))

@@ -1,4 +1,4 @@
-//! A request to the page, and its browser.
+//! A request to a page, and the browser that sent it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::address::client_address;
 use crate::middleware::id_of;
 use crate::origin;
 
-/// The parameter of the page of a link after a temporary error at the provider.
+/// The query parameter of a link's page after a temporary error at the provider.
 const AGAIN: &str = "again";
 
 /// A request with its browser.
@@ -31,12 +31,12 @@ pub(super) struct Visit<'a> {
     pub(super) csrf: String,
     /// The texts in the language of the browser.
     pub(super) texts: Texts,
-    /// The id of the request, for the operator to find it in the log.
+    /// The request id, with which the operator finds the request in the log.
     pub(super) request_id: String,
     pub(super) address: IpAddr,
     /// Whether the person comes back from the provider with a temporary error.
     pub(super) is_sent_again: bool,
-    /// Whether this browser sent a cookie; a new browser cannot own a link.
+    /// Whether this browser sent a cookie. A new browser cannot own a link.
     pub(super) is_known: bool,
     is_own: bool,
     /// Whether responses set the cookie.
@@ -48,7 +48,7 @@ impl<'a> Visit<'a> {
         Self::with_token(site, request, site.cookie.read(request))
     }
 
-    /// Takes `token` as the token of the browser.
+    /// Returns the visit of a browser with this token, or of a new browser.
     pub(super) fn with_token(
         site: &'a Site,
         request: &Request,
@@ -63,8 +63,8 @@ impl<'a> Visit<'a> {
             request_id: id_of(request).to_owned(),
             address: client_address(request),
             is_sent_again: Fields::of_query(request).get(AGAIN).is_some(),
-            // Browsers omit the cookie when another site submits a form, but still have it. A response that set a new
-            // cookie would overwrite it.
+            // Browsers omit their cookie when another site submits a form. A new cookie in the response would overwrite
+            // it.
             sets_cookie: is_known || is_own || request.method().is_safe(),
             site,
             browser,
@@ -175,8 +175,8 @@ pub(super) enum Distrust {
     WrongToken,
 }
 
-/// Whether two addresses are in one network, if that is known. Private addresses may be those of proxies, which stand
-/// for any number of networks. One network often has both an IPv4 and an IPv6 address.
+/// Whether two addresses are in one network. `None` for private addresses, which may be those of proxies in front of
+/// any network. `None` also for an IPv4 and an IPv6 address, because one network often has both.
 fn is_near(one: IpAddr, other: IpAddr) -> Option<bool> {
     let (one, other) = (one.to_canonical(), other.to_canonical());
     let is_known = |address: &IpAddr| match address {

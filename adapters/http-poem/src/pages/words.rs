@@ -19,7 +19,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Returns a time of the past in the language of a person.
+    /// Returns a past time in the language of `texts`.
     pub(super) fn said(texts: Texts, instant: Timestamp, now: Timestamp) -> Self {
         let utc = utc(instant);
         let date = texts

@@ -19,7 +19,7 @@ struct OneAccount<'a> {
     visit: &'a Visit<'a>,
     desk: &'a Desk<'a>,
     account: &'a Account,
-    /// What the page says about an action that was just done.
+    /// The message about an action that was just done.
     done: Option<&'static str>,
     keys: Vec<KeyRecord>,
     next: Option<String>,

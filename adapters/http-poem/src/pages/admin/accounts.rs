@@ -84,7 +84,8 @@ fn next_page(base: &str, filters: &[(&str, Option<String>)], cursor: &str) -> St
     format!("{base}?{query}")
 }
 
-/// Returns the configured providers, and the chosen one even if it is not configured any more.
+/// Returns the configured providers, and the chosen one even if it is not configured any more. The flag tells whether
+/// the provider is chosen.
 fn providers(desk: &Desk<'_>, chosen: Option<&ProviderName>) -> Vec<(String, bool)> {
     let providers = desk.services().providers.iter();
     let known = providers.map(|provider| provider.name());

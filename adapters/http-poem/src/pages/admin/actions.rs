@@ -70,7 +70,7 @@ pub(super) async fn revoke(
     desk.require_admin()?;
     let key = AccessKey::new(fields.get("key").unwrap_or_default().trim());
     let revoked = match revoking(&desk, &id, &key).await {
-        // The first request of a double click has deleted it.
+        // The account is already deleted, probably by the first request of a double click.
         Err(Refusal::NotFound(_)) => Ok(revocations(&desk, "deleted")),
         revoked => revoked,
     };

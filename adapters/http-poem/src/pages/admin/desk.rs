@@ -24,20 +24,21 @@ use crate::pages::visit::Visit;
 use crate::pages::words::Moment;
 use crate::pages::{see_other, visit};
 
-/// A request of an operator who has logged in. Without a session, the response is 404 if nobody can log in, and
-/// otherwise leads to the login.
+/// A request of an operator who has logged in. Without a session, the response is a redirect to the login, or 404 if
+/// nobody can log in.
 pub(super) struct Desk<'a> {
     pub(super) site: &'a AdminSite,
-    /// The request. The token of the session takes the place of the browser's token.
+    /// The request. Its browser token is the session token.
     pub(super) visit: Visit<'a>,
     pub(super) who: LoggedInOperator,
     pub(super) now: Timestamp,
 }
 
-/// The desk of an operator who may change something. Auditors get no forms, because the services would reject them.
+/// A request of an operator who may make changes. Auditors get no forms, because the services would reject their
+/// changes.
 pub(super) struct AdminDesk<'a>(pub(super) Desk<'a>);
 
-/// A form that a page of this session has sent. It is checked before anything happens.
+/// A form from a page of this session. The CSRF token is checked before the handler runs.
 pub(super) struct Sent<'a> {
     pub(super) desk: Desk<'a>,
     pub(super) fields: Fields,
@@ -151,8 +152,8 @@ impl<'a> Desk<'a> {
         replica.is_running(self.now)
     }
 
-    /// Redirects to another page once something is done, so that reloading repeats nothing. `done` is a word that
-    /// [`done`] knows.
+    /// Redirects to another page after an action, so that reloading repeats nothing. `done` is a word that [`done`]
+    /// knows.
     pub(super) fn done(&self, page: &str, done: &str) -> Response {
         see_other(&format!("{page}?done={done}"))
     }
@@ -200,7 +201,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Returns the page that says that the session could not be read.
+/// Returns the page for a request whose session could not be read.
 fn unavailable(site: &AdminSite, request: &Request, refusal: Refusal) -> Error {
     let visit = Visit::of(&site.device, request).in_english();
     let problem = Problem::from(refusal);
@@ -213,8 +214,8 @@ fn unavailable(site: &AdminSite, request: &Request, refusal: Refusal) -> Error {
     Error::from_response(response)
 }
 
-/// Leads to the login. A browser that comes from another site may have a session and not send its cookie, so it first
-/// loads the page again.
+/// Redirects to the login. A browser that comes from another site omits its session cookie, so the page for it reloads
+/// itself first.
 fn without_session(site: &AdminSite, request: &Request) -> Response {
     let login = format!("{}/login", site.base);
     if request.method() != Method::GET {
@@ -229,7 +230,7 @@ fn without_session(site: &AdminSite, request: &Request) -> Response {
     }
 }
 
-/// Returns what a page says about an action that was just done.
+/// Returns the message about an action that was just done.
 pub(super) fn done(fields: &Fields) -> Option<&'static str> {
     match fields.get("done")? {
         "refreshed" => Some("Refreshed: the account has a new access token."),

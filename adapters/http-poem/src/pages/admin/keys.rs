@@ -1,4 +1,4 @@
-//! Makes and deletes access keys of an account.
+//! Creates and deletes access keys of an account.
 
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ pub(super) async fn delete(
     let (id, key, caller) = (account_id(&id), key_id(&key), desk.caller());
     let keys = &desk.services().keys;
     let deleted = match keys.delete(caller, id, key, with, desk.visit.address).await {
-        // The first request of a double click has deleted it.
+        // The key is already deleted, probably by the first request of a double click.
         Err(Refusal::NotFound(_)) => Ok(()),
         deleted => deleted,
     };

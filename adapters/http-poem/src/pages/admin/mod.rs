@@ -1,6 +1,6 @@
 //! The pages at `/admin`: an operator logs in, sees the state of accounts, providers and replicas, and acts.
 //!
-//! The rules are those of the API: each handler calls the same service with the operator as the caller.
+//! The rules of the API apply: each handler calls the same service as the API, with the operator as the caller.
 //!
 //! | file | what it does |
 //! | --- | --- |
@@ -102,7 +102,7 @@ pub(super) fn routes(
         .at("/revocations", get(revocations::list))
         .at("/service", get(service::state))
         .data(site)
-        // Pages that refuse something are errors, and need the headers too.
+        // Error pages are returned as errors, and need the headers too.
         .catch_all_error(|error| ready(answer_error(error)))
         .with(headers::private())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use qrcode::{Color, QrCode};
 
 pub(super) struct Drawing {
-    /// The box with the quiet zone around the code.
+    /// The `viewBox` of the SVG, which includes the quiet zone around the code.
     pub(super) view_box: String,
     /// A square for each dark module.
     pub(super) path: String,

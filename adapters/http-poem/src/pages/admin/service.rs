@@ -21,7 +21,8 @@ struct Service<'a> {
 pub(super) async fn state(mut desk: Desk<'_>) -> Response {
     let state = desk.services().overview.state(desk.caller()).await;
     if let Ok(state) = &state {
-        // A replica may have checked in after the request arrived, so the later time counts.
+        // The page shows times relative to this later moment, because a replica may have checked in after the request
+        // arrived.
         desk.now = state.now;
     }
     desk.answer(state.map(|state| {

@@ -19,13 +19,13 @@ pub(super) struct Confirm<'a> {
     pub(super) problem: Option<&'a str>,
 }
 
-/// What else a confirmation asks for.
+/// The additional input that a confirmation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asks {
     Nothing,
-    /// Whether to delete the keys that this key has made, too.
+    /// Whether to delete also the keys that this key has created.
     Descendants,
-    /// The operator's key once more.
+    /// The operator's key, entered again.
     OwnKey,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Message<'a> {
     pub(super) text: &'a str,
 }
 
-/// The page that loads itself again. That request comes from this site, so the browser sends the cookie of the session,
+/// The page that reloads itself. The second request comes from this site, so the browser sends the session cookie,
 /// which is `SameSite=Strict`.
 #[derive(Template)]
 #[template(path = "admin/from_elsewhere.html")]

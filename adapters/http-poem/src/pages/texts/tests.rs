@@ -1,4 +1,4 @@
-//! Every language says everything, and the right one is chosen.
+//! Tests that every language has every message, and that the right language is chosen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 use crate::operator_details::Contact;
 
-/// The variables of each message, as far as its text mentions them, and `<a>` if it leads to the operator.
+/// Returns the variables of each message, and `<a>` if the message links to the operator.
 fn messages(source: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut id = String::new();
@@ -119,7 +119,7 @@ fn every_message_is_used_and_every_used_message_exists() {
     }
 }
 
-/// What is left of a template without its expressions and tags.
+/// Returns the words of a template, without its expressions and tags.
 fn words_of(template: &str) -> String {
     let without = |text: &str, open: &str, close: &str| {
         let mut parts = text.split(open);

@@ -36,7 +36,7 @@ async fn an_account_tells_its_health_and_no_token() {
     assert!(!account.text.contains("token-of-1"));
 }
 
-// In a list, for one account and after a refresh.
+// The list, the account and the response to a refresh all contain the warning.
 #[tokio::test]
 async fn a_grant_that_ends_soon_is_reported_ahead() {
     let day = Duration::from_secs(24 * 60 * 60);

@@ -64,7 +64,7 @@ async fn nothing_of_the_api_is_kept_by_caches() {
     }
 }
 
-/// A caller without a key does not learn what else is wrong.
+/// A caller without a key does not learn what else is wrong with the request.
 #[tokio::test]
 async fn without_a_key_nothing_else_is_looked_at() {
     let world = World::new().await;

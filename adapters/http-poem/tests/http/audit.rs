@@ -47,7 +47,7 @@ async fn an_entry_says_who_did_what_to_which_account() {
         "detail": {},
     });
     assert_eq!(entry, expected);
-    // Counts are stored when their ten minutes are over.
+    // Counted events are stored after ten minutes.
     let counted = world.audit("?kind=token.handed_out").await;
     assert_eq!(counted["items"], json!([]));
     world.clock.advance(Duration::from_secs(600));
@@ -74,7 +74,7 @@ async fn filters_and_pages() {
         1
     );
     let (now, later) = (world.time_in(0), world.time_in(1));
-    // As OpenAPI Generator's Python clients write it.
+    // OpenAPI Generator's Python clients write times in this form.
     let colonless = later.replace('Z', ".000000%2B0000");
     for (period, expected) in [
         (format!("before={later}"), 2),

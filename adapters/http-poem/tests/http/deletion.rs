@@ -26,7 +26,7 @@ impl World {
         *self.provider.revocation.lock().unwrap() = result;
     }
 
-    /// This key gives access to nothing.
+    /// Asserts that this key gives access to nothing.
     async fn expect_dead(&self, key: &str, id: &str) {
         for (method, path) in [
             (Method::GET, "/v1/token".to_owned()),
@@ -140,7 +140,7 @@ async fn what_the_provider_does_not_confirm_is_tried_again() {
         assert_eq!(entry["attempts_failed"], 1);
 
         world.revoking_brings(Ok(Revoked::Revoked));
-        // After a definite rejection it is retried once an hour.
+        // After a definite rejection, the revocation is retried once an hour.
         world.clock.advance(Duration::from_secs(3700));
         assert_eq!(world.revoke_what_is_due().await, 1);
         let entry = only(&world.get("/v1/revocations").key(ADMIN).send().await);

@@ -140,7 +140,7 @@ fn everything_is_described() {
     }
 }
 
-// Examples of problems are made like real ones. `Documented` requires one for each problem.
+// The examples of problems come from `Documented`, which requires one for each problem and builds it like the real one.
 #[test]
 fn every_body_has_an_example_of_its_own() {
     let document = document();
@@ -244,14 +244,14 @@ fn generators_find_what_they_need() {
     );
     let required = schemas["Token"]["required"].as_array().unwrap();
     assert!(!required.contains(&"expires_at".into()));
-    // One name space for the constants of all enums, as in Go.
+    // The constants of all enums must be unique, because some languages, such as Go, have one name space for them.
     let mut constants = BTreeSet::new();
     for (name, schema) in schemas.as_object().unwrap() {
         let words = schema["enum"].as_array().map_or(0, Vec::len);
         let names = schema["x-enum-varnames"].as_array().into_iter().flatten();
         let new = names.filter(|constant| constants.insert(constant.to_string()));
         assert_eq!(new.count(), words, "{name}");
-        // Go clients reject unknown fields otherwise.
+        // Without `additionalProperties`, generated Go clients reject unknown fields.
         let is_object = schema["type"] == "object";
         assert_eq!(
             schema["additionalProperties"].is_boolean(),
@@ -259,7 +259,7 @@ fn generators_find_what_they_need() {
             "{name}"
         );
     }
-    // openapi-python-client leaves out operations that use an enum with a second part.
+    // openapi-python-client omits operations that use an enum whose `allOf` has a second part.
     for (schema, member) in [
         ("Workload", "role"),
         ("NewLink", "role"),
@@ -294,7 +294,7 @@ async fn the_documents_are_served() {
     assert_eq!(yaml.text, spec_yaml("/"));
 }
 
-/// Otherwise "Try it out" in Swagger UI, and clients made from a document of a service below a path, would miss it.
+/// If a service is below a path, "Try it out" in Swagger UI and generated clients need the path in the document.
 #[tokio::test]
 async fn the_documents_have_the_path_of_the_public_address() {
     let world = World::with(|it| it.public_url = "https://example.com/broker/").await;
@@ -335,7 +335,8 @@ async fn swagger_ui_is_served_from_here_alone() {
     }
 }
 
-/// The issuer of a workload's JWT may not answer. The routes that accept such a JWT are those that then say so.
+/// A route that accepts the JWT of a workload answers 503 if the issuer does not respond, and must document this
+/// answer.
 #[tokio::test]
 async fn each_route_for_workloads_documents_an_issuer_that_does_not_answer() {
     let world = crate::workloads::trusting().await;
@@ -375,6 +376,6 @@ async fn each_route_for_workloads_documents_an_issuer_that_does_not_answer() {
         "start_link",
     ];
     assert_eq!(accepting, expected.into());
-    // Token exchange has a form, and its errors are those of RFC 6749.
+    // Token exchange takes a form, and its errors are those of RFC 6749.
     assert!(document["paths"]["/oauth/token"]["post"]["responses"]["503"].is_object());
 }

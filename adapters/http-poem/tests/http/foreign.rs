@@ -57,7 +57,7 @@ async fn probes_and_programs_with_a_key_may_use_any_host() {
     let call = call.header("host", "central-oauth.default.svc");
     let started = call.send().await;
     started.assert(201);
-    // The form of a token exchange holds its key.
+    // A token exchange is not anonymous, because its form contains the key.
     let key = started.text_at("access_key");
     let form =
         format!("grant_type={EXCHANGE}&subject_token={key}&subject_token_type={ACCESS_TOKEN}");

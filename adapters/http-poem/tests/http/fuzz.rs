@@ -1,5 +1,5 @@
-//! Bodies and forms that are put together at random get an answer that is documented, and never 5xx. `PROPTEST_CASES` sets how
-//! many.
+//! Random bodies and forms get a documented response, and never a 5xx status. `PROPTEST_CASES` sets the number of
+//! cases.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn text(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
     vec(select(pieces), 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// An object whose members are mostly whole.
+/// Returns a mix of random text and objects. Most members of the objects are well-formed.
 fn object() -> impl Strategy<Value = String> {
     let members =
         vec(select(&JSON[12..40]), 0..6).prop_map(|members| format!("{{{}}}", members.join(",")));
@@ -97,7 +97,8 @@ fn is_no_failure(answer: &Answer) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Runs a property on one service. Its clock goes on, so that limits on requests never refuse them all.
+/// Checks a property on one service. The clock advances between the requests, so that rate limits do not reject all of
+/// them.
 fn check<V: std::fmt::Debug>(
     strategy: &impl Strategy<Value = V>,
     property: &impl AsyncFn(&World, &str, V) -> Answer,

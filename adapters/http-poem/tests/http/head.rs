@@ -1,4 +1,4 @@
-//! `HEAD` answers as `GET` would, and changes nothing.
+//! `HEAD` responds like `GET`, and changes nothing.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn it_is_no_poll() {
     head(&world, &path, &key).await.assert(200);
 }
 
-/// It is not counted as a guess, so it must reveal nothing to a guesser.
+/// A `HEAD` request is not counted as a guess, so it must not reveal whether a code exists.
 #[tokio::test]
 async fn it_is_no_guess_and_no_way_to_guess() {
     let world = World::with(|options| options.poll_interval = Duration::ZERO).await;

@@ -32,7 +32,7 @@ async fn a_store_that_hangs_is_logged_once_though_its_clients_go_away() {
         let impatient = timeout(Duration::from_millis(50), world.get("/v1/readyz").send());
         assert!(impatient.await.is_err());
     }
-    // The check completes and is cached: this request does not wait.
+    // The check has completed and its result is cached, so this request does not wait.
     sleep(Duration::from_millis(3300)).await;
     let answer = timeout(Duration::from_secs(1), world.get("/v1/readyz").send());
     answer.await.unwrap().assert_problem(503, "not_ready");

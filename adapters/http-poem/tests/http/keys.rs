@@ -1,4 +1,4 @@
-//! `/v1/accounts/{id}/keys`: who may do what with which key.
+//! `/v1/accounts/{id}/keys`: what each kind of key may do.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl World {
         self.delete(&path).key(key).send().await
     }
 
-    /// A linked account: its id and the key of the link.
+    /// Links an account. Returns its id and the key of the link.
     pub(crate) async fn account(&self) -> (String, String) {
         let key = self.link(1).await;
         (self.account_of(&key).await, key)
@@ -96,7 +96,7 @@ async fn a_reader_reads_and_nothing_else() {
 
     let relink = world.post("/v1/link-code").key(&reader);
     relink.refused(403, "forbidden").await;
-    // Other accounts do not exist for it.
+    // For this key, other accounts do not exist.
     let other = world.link(2).await;
     let other = world.account_of(&other).await;
     for answer in [
@@ -123,7 +123,7 @@ async fn a_key_expires() {
         let challenge = Some("Bearer error=\"invalid_token\"");
         assert_eq!(answer.header("www-authenticate"), challenge);
     }
-    // It is still listed, and can be deleted.
+    // The expired key is still listed, and can be deleted.
     let list = world.list_keys(&id, &owner).await;
     assert_eq!(list.body["items"][1]["expires_at"], made.body["expires_at"]);
     let answer = world.delete_key(&id, &made.text_at("id"), &owner).await;
@@ -249,7 +249,7 @@ async fn what_a_key_has_made_is_deleted_with_it_if_asked_to() {
     assert!(works(&operators).await);
 }
 
-/// As OpenAPI Generator's PHP clients write it.
+/// OpenAPI Generator's PHP clients write booleans as `1` and `0`.
 #[tokio::test]
 async fn descendants_may_be_a_number() {
     let world = World::new().await;
@@ -259,7 +259,7 @@ async fn descendants_may_be_a_number() {
         let made = world.create_key(&id, owner, &json!({"name": "x"})).await;
         made.assert(201);
     }
-    // Before that, the keys that a key has made are always deleted with it.
+    // In the first 24 hours after a link, deleting its key always deletes the keys that it has created.
     world.clock.advance(Duration::from_secs(24 * 3600));
     let before = world.list_keys(&id, ADMIN).await.body["items"].clone();
     for (key, descendants) in [(&before[0], 0), (&before[1], 1)] {
@@ -309,7 +309,7 @@ async fn a_link_can_ask_for_a_reader() {
         let call = world.post("/v1/link-code").json(&body);
         call.send().await
     };
-    // Time passes until the person has consented.
+    // The expiry is two hours ahead, because the clock advances until the person has consented.
     let end = world.time_in(7200);
     let started = ask(json!({"role": "reader", "key_expires_at": end})).await;
     started.assert(201);

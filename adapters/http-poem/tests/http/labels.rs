@@ -9,7 +9,7 @@ async fn asked(world: &World, labels: &Value) -> Answer {
     call.json(&json!({"labels": labels})).send().await
 }
 
-/// Links a new account of this person with these labels; returns its key.
+/// Links a new account of this person with these labels. Returns its key.
 async fn link(world: &World, person: u32, labels: &Value) -> String {
     let started = asked(world, labels).await;
     started.assert(201);

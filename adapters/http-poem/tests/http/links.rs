@@ -62,7 +62,7 @@ async fn a_body_may_name_provider_and_client() {
     }
     for (content_type, body) in [
         ("Application/JSON; charset=utf-8", "{}"),
-        // As generated clients write that there is no body.
+        // Generated clients send `null` for an absent body.
         ("application/json", "null"),
     ] {
         let call = world.post("/v1/link-code");

@@ -1,10 +1,10 @@
-//! What all lists have in common, and all ids in addresses.
+//! Properties of all lists, and of all ids in URLs.
 
 use serde_json::Value;
 
 use crate::support::{ADMIN, World};
 
-/// Five linked accounts with a key each, one of which has four keys more. Returns that account and its first key.
+/// Links five accounts, and creates four more keys for the first one. Returns that account and its first key.
 async fn five_of_each(world: &World) -> (String, String) {
     let owner = world.link(1).await;
     let id = world.account_of(&owner).await;
@@ -94,7 +94,7 @@ async fn a_misspelt_filter_is_no_list_of_everything() {
     other.send().await.assert(200);
 }
 
-// The keys that a thief has made would stay.
+// If the parameter were ignored, the keys that a thief has created would stay.
 #[tokio::test]
 async fn a_misspelt_descendants_deletes_no_key() {
     let world = World::new().await;

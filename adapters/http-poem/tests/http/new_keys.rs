@@ -41,7 +41,7 @@ async fn a_key_is_shown_once() {
 async fn an_account_has_so_many_keys_at_most() {
     let world = World::new().await;
     let (id, owner) = world.account().await;
-    // The key of the link counts too.
+    // The key of the link counts as one of the 100 keys.
     for _ in 1..100 {
         world.reader(&id, "reader").await;
     }

@@ -16,7 +16,7 @@ impl World {
         call.body(FORM, &form.finish()).send().await
     }
 
-    /// Exchanges an access key; `more` are further parameters.
+    /// Exchanges an access key. `more` are further parameters.
     async fn exchange(&self, key: &str, more: &[(&str, &str)]) -> Answer {
         let mut fields = vec![
             ("grant_type", EXCHANGE),
@@ -29,7 +29,7 @@ impl World {
 }
 
 impl Answer {
-    /// Asserts that the response is an OAuth error; returns its description.
+    /// Asserts that the response is an OAuth error. Returns its description.
     #[track_caller]
     pub(crate) fn assert_oauth(&self, status: u16, error: &str) -> &str {
         self.assert(status);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Person, World};
 
-/// No poll limit, for tests about something else.
+/// Returns a world without a poll limit, for tests about something else.
 async fn unhurried() -> World {
     World::with(|options| options.poll_interval = Duration::ZERO).await
 }
@@ -126,7 +126,7 @@ async fn polls_keep_the_pace_each_poller_for_itself() {
     too_soon.assert_problem(429, "rate_limited");
     let wait: u64 = too_soon.header("retry-after").unwrap().parse().unwrap();
     assert!((3500..=3600).contains(&wait), "{wait}");
-    // The link's own client is not slowed down by others who guessed its code.
+    // Other clients that guess the code do not slow down the link's own client.
     for _ in 0..3 {
         world.get(&path).key(&key).send().await.assert(200);
     }

@@ -1,4 +1,4 @@
-//! Refreshing: `POST /v1/accounts/{id}/refresh`, and `GET /v1/token` when the token does not last.
+//! Refreshes: `POST /v1/accounts/{id}/refresh`, and `GET /v1/token` when the token does not last long enough.
 
 use std::time::Duration;
 

@@ -36,7 +36,7 @@ async fn the_admin_gets_a_code_without_a_key_and_polls_it() {
     head.assert(200);
     // The program's key opens the account as before.
     world.get("/v1/token").key(&key).send().await.assert(200);
-    // Anybody else still gets the status alone.
+    // Callers without a key still get only the status.
     let poll = world.get(&path).send().await;
     assert_eq!(poll.body["status"], "linked");
     assert!(poll.body.get("account").is_none());

@@ -70,7 +70,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     }
 }
 
-/// The sender and the service could otherwise read different values.
+/// If a parameter were repeated, the sender and the service could read different values.
 #[tokio::test]
 async fn nothing_may_come_twice() {
     let world = World::new().await;

@@ -54,7 +54,7 @@ async fn every_status_has_its_word() {
     let id = world.account_of(&key).await;
     world.revoking_brings(Err(unavailable()));
     world.delete_account(&id, &key).await.assert(200);
-    // Linked again, the person must not lose the new grant.
+    // The person links again and must not lose the new grant.
     world.link(1).await;
     let cancelled = world.revocations("").await["items"][0].clone();
     assert_eq!(cancelled["status"], "cancelled");
@@ -64,7 +64,7 @@ async fn every_status_has_its_word() {
     let key = world.link(2).await;
     let id = world.account_of(&key).await;
     world.delete_account(&id, &key).await.assert(200);
-    // None is given up before the twentieth failure.
+    // The service does not give up a revocation before the twentieth failure.
     for _ in 1..20 {
         let waiting = world.revocations("").await["items"][1].clone();
         assert_eq!(waiting["status"], "pending");

@@ -1,4 +1,4 @@
-//! Who is refused what, for every operation on accounts, keys and records.
+//! Which callers each operation on accounts, keys and records rejects.
 
 use poem::http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::{ADMIN, Person, World};
 
 const ENROLL: &str = "enroll-me";
 
-/// Who asks, in the order of the columns below.
+/// The callers, in the order of the columns below.
 const CALLERS: [&str; 7] = [
     "nobody",
     "an unknown key",
@@ -18,7 +18,7 @@ const CALLERS: [&str; 7] = [
     "the owner",
 ];
 
-/// How an operation refuses each of them. 0 is no refusal.
+/// The status with which an operation rejects each caller, or 0 if it accepts the caller.
 type Refusals = [u16; 7];
 
 const BY_ANY_KEY: Refusals = [401, 401, 403, 409, 0, 0, 0];
@@ -95,7 +95,7 @@ async fn each_operation_refuses_those_who_may_not() {
             answer.assert_problem(status, code(status));
         }
     }
-    // Nothing has happened.
+    // The rejected requests have changed nothing.
     world.get("/v1/token").key(&reader).send().await.assert(200);
     let list = world.get("/v1/revocations").key(ADMIN).send().await;
     assert_eq!(list.body, json!({"items": []}));

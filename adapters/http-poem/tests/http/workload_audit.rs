@@ -1,4 +1,4 @@
-//! What the audit log tells about the requests of workloads.
+//! Entries of the audit log about the requests of workloads.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl World {
         items.iter().map(|item| item["detail"].clone()).collect()
     }
 
-    /// Returns action and reason of all refusals, the oldest first.
+    /// Returns the action and the reason of all refusals, the oldest first.
     async fn refusals(&self) -> Vec<(String, String)> {
         let refused = self.details("workload.refused").await.into_iter();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -33,7 +33,7 @@ impl World {
         both.collect()
     }
 
-    /// Requests a link code with this body and a fresh token.
+    /// Requests a link code with this body and a fresh JWT.
     async fn ask_for(&self, body: &Value) -> crate::support::Answer {
         let call = self.call(Method::POST, "/v1/link-code");
         call.key(&self.job(&[])).json(body).send().await
@@ -126,7 +126,7 @@ async fn a_used_token_and_too_many_link_codes_are_recorded() {
     for _ in 1..300 {
         ask(world.job(&[])).await.assert(201);
     }
-    // So many link codes of strangers are only counted for the rest of the minute.
+    // After this many link codes, the audit log only counts further requests until the minute is over.
     world.clock.advance(Duration::from_secs(60));
     ask(world.job(&[]))
         .await
@@ -143,7 +143,7 @@ async fn an_issuer_that_does_not_answer_is_recorded_and_a_flood_is_counted() {
         let answer = world.token_for("eyJ0.eyJhIjoxfQ.c2ln").await;
         answer.assert_problem(503, "provider_unavailable");
     }
-    // What is counted is stored after ten minutes.
+    // Counted events are stored after ten minutes.
     world.clock.advance(Duration::from_secs(600));
     let entries = world.details("workload.refused").await;
     assert_eq!(entries.len(), 101);
@@ -172,7 +172,7 @@ async fn head_is_no_use() {
     );
     let accepted = world.details("workload.accepted").await;
     assert_eq!(accepted.len(), 1, "the link code: {accepted:?}");
-    // A refused HEAD is recorded as any other.
+    // A rejected `HEAD` is recorded like any other rejected request.
     let forged = world.call(Method::HEAD, "/v1/token").key("eyJ0.eyJ9.c2ln");
     forged.send().await.assert(401);
     let refused = world.refusals().await;
@@ -280,7 +280,7 @@ async fn a_wrong_token_exchange_with_a_jwt_is_recorded() {
         answer.assert_oauth(400, error);
         world.assert_refused_once("token", error, name).await;
     }
-    // A JWT is no access key.
+    // A JWT is not an access key.
     let world = trusting().await;
     let fields = [
         ("grant_type", EXCHANGE),

@@ -1,4 +1,4 @@
-//! Workloads: a job without a stored secret links an account and gets its token, and no other job does.
+//! Workloads: a job without a stored secret can link an account and get its token, and no other job can.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{ADMIN, Answer, ISSUER, Person, World};
 
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-/// The jobs of one repository on its main branch.
+/// Returns a policy that trusts the jobs of one repository on its main branch.
 pub(crate) fn nightly() -> Policy {
     Policy {
         name: "nightly".to_owned(),
@@ -40,7 +40,7 @@ pub(crate) fn text(value: &str) -> Option<ClaimValue> {
 }
 
 impl World {
-    /// Returns a fresh token of a job, with changes; `None` leaves a claim out.
+    /// Returns a fresh JWT of a job, with changed claims. `None` removes a claim.
     pub(crate) fn job(&self, changes: &[Change<'_>]) -> String {
         let now = self.clock.now().as_millis() / 1000;
         let mut claims: Vec<Change<'_>> = vec![
@@ -72,7 +72,7 @@ impl World {
         self.get(&format!("/v1/poll/{code}")).key(jwt).send().await
     }
 
-    /// Requests a link code with a fresh token.
+    /// Requests a link code with a fresh JWT.
     pub(crate) async fn ask_as_job(&self) -> String {
         let call = self.call(Method::POST, "/v1/link-code").key(&self.job(&[]));
         let started = call.send().await;
@@ -303,7 +303,7 @@ async fn another_repository_needs_a_grant() {
 async fn a_relink_needs_the_policy_of_its_grant() {
     let world = trusting().await;
     let id = world.linked_by_job().await;
-    // The operator takes the right to link from the policy of the grant, and gives it to another one.
+    // The operator removes the permission to link from the policy of the grant, and gives it to another policy.
     let world = world.restarted(|options| {
         let (mut first, mut second) = (nightly(), nightly());
         first.may = vec![Permission::Token];
@@ -315,7 +315,7 @@ async fn a_relink_needs_the_policy_of_its_grant() {
     let code = world.ask_as_job().await;
     let report = world.poll(&code, &world.job(&[])).await;
     assert_eq!(report.body["status"], "pending");
-    // A link of its own, so another person may consent.
+    // The second policy started this link, so another person may consent.
     world.consent(&code, Person::Agrees(2)).await;
     let report = world.poll(&code, &world.job(&[])).await;
     assert_eq!(report.body["status"], "linked", "{}", report.text);
@@ -362,7 +362,7 @@ async fn a_policy_that_is_gone_opens_nothing_and_says_so() {
         .get(&format!("/v1/accounts/{id}"))
         .key(&renamed.job(&[]));
     account.refused(404, "not_found").await;
-    // The open link is that of a stranger.
+    // The open link belongs to the old policy, so the job does not see its account.
     renamed.consent(&code, Person::Agrees(1)).await;
     let report = renamed.poll(&code, &renamed.job(&[])).await;
     assert!(report.body.get("account").is_none(), "{}", report.text);
@@ -420,7 +420,8 @@ async fn a_row_that_somebody_changed_opens_nothing() {
     let key = world.store.keys(account, None, 1).await.unwrap()[0].id;
     let other = world.job(&[("repository_id", text("75"))]);
     world.token_for(&world.job(&[])).await.assert(200);
-    // An attacker with access to the database copies the hash and the claims of a workload of their own.
+    // An attacker with access to the database copies the hash and the claims of their own workload into the row of
+    // another.
     let code = {
         let call = world.call(Method::POST, "/v1/link-code").key(&other);
         call.send().await.text_at("link_code")
@@ -484,7 +485,7 @@ async fn an_issuer_that_does_not_answer_is_temporary() {
 }
 
 impl World {
-    /// Lets the jobs of repository 75 read an account, in the name of a key.
+    /// Grants the jobs of repository 75 access to an account. `key` authenticates the request.
     async fn grant_to_other(&self, id: &str, key: &str) -> Answer {
         let claims = json!({"repository_id": "75", "repository_owner_id": "65"});
         let path = format!("/v1/accounts/{id}/workloads");

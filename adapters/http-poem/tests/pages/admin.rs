@@ -1,4 +1,4 @@
-//! The operators' page: sessions, views and actions.
+//! The pages for operators: sessions, views and actions.
 
 mod acting;
 mod sessions;
@@ -23,7 +23,7 @@ fn operators() -> [OperatorKey; 2] {
     ]
 }
 
-/// A service with an admin and an auditor.
+/// Returns a service with an admin and an auditor.
 async fn world_at(public_url: &str) -> World {
     let world = World::at(public_url).await;
     world.services.operators.replace(&operators()).unwrap();
@@ -34,7 +34,7 @@ async fn world() -> World {
     world_at("http://127.0.0.1:8080").await
 }
 
-/// A browser in which an operator has logged in.
+/// Returns a browser in which an operator has logged in.
 async fn logged_in<'a>(world: &'a World, key: &str) -> Browser<'a> {
     let mut browser = world.browser();
     browser.get("/admin/login").await;
@@ -44,7 +44,7 @@ async fn logged_in<'a>(world: &'a World, key: &str) -> Browser<'a> {
     browser
 }
 
-/// Links an account of Alice. Returns the address of its page.
+/// Links an account of Alice. Returns the path of its page.
 async fn linked(world: &World, program: &str) -> String {
     let code = world.ask(program).await;
     let mut person = world.browser();

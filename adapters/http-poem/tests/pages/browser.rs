@@ -10,9 +10,9 @@ pub(crate) struct Browser<'a> {
     pub(crate) cookie: Option<String>,
     /// The cookie of an operator's session.
     pub(crate) session: Option<String>,
-    /// The languages that it prefers.
+    /// The languages that the browser prefers.
     pub(crate) languages: &'static str,
-    /// The hidden fields of the last form.
+    /// The CSRF token of the last form.
     pub(crate) csrf: String,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Browser<'a> {
         self.post("confirm", code).await
     }
 
-    /// The page of a link.
+    /// Opens the page of a link.
     pub(crate) async fn link(&mut self, code: &str) -> Page {
         self.get(&format!("/device?code={code}")).await
     }
@@ -90,13 +90,13 @@ impl<'a> Browser<'a> {
         self.link(code).await.assert(200, words);
     }
 
-    /// Asserts the stage that the page's script is told.
+    /// Asserts the stage that the page's script reads.
     pub(crate) async fn is_at_stage(&mut self, code: &str, stage: &str) {
         let stage = format!("\"stage\":\"{stage}\"");
         self.status(code).await.assert(200, &[&stage]);
     }
 
-    /// Returns what the page's script receives.
+    /// Returns the response that the page's script gets.
     pub(crate) async fn status(&mut self, code: &str) -> Page {
         self.get(&format!("/device/status?code={code}")).await
     }

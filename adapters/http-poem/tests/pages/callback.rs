@@ -45,7 +45,7 @@ async fn the_same_callback_shows_the_same_page_however_often_it_comes() {
     browser.get(&callback).await.assert_leads_to(&code);
     browser.shows(&code, &["Almost done"]).await;
     granted(&world).await;
-    // Back, reload, and another spelling of the same.
+    // The browser repeats the callback: after "Back", after a reload, and in another spelling.
     browser.get(&callback).await.assert_leads_to(&code);
     let spelled = format!("/callback/scripted?session=1&code=%630de&{}", &back[19..]);
     browser.get(&spelled).await.assert_leads_to(&code);
@@ -53,7 +53,7 @@ async fn the_same_callback_shows_the_same_page_however_often_it_comes() {
     assert_eq!(world.provider.callbacks().len(), 1);
 }
 
-/// Some browsers go to the provider several times and bring back as many codes.
+/// Some browsers go to the provider several times and return with a different code each time.
 #[tokio::test]
 async fn another_answer_for_the_same_state_shows_the_page_of_the_link() {
     let world = World::new().await;
@@ -103,7 +103,7 @@ async fn a_head_takes_nothing() {
     browser.shows(&code, &["can now use this account"]).await;
 }
 
-/// For example the address behind the provider's "Cancel", which nobody has pressed.
+/// A browser may prefetch the URL behind the provider's "Cancel" although nobody has pressed it.
 #[tokio::test]
 async fn a_prefetch_takes_nothing() {
     let world = World::new().await;
@@ -128,7 +128,7 @@ async fn a_prefetch_takes_nothing() {
     browser.shows(&code, &["can now use this account"]).await;
 }
 
-/// Keycloak answers this when a login took too long (apache/apisix#13776).
+/// Keycloak sends this error when a login took too long (apache/apisix#13776).
 #[tokio::test]
 async fn after_a_passing_error_the_person_goes_to_the_provider_again() {
     let world = World::new().await;
@@ -183,7 +183,7 @@ async fn without_its_cookie_a_callback_takes_and_gives_nothing() {
     assert_eq!(world.provider.callbacks().len(), 1);
 }
 
-/// The response mode `form_post`.
+/// The provider uses the response mode `form_post`.
 #[tokio::test]
 async fn an_answer_that_comes_as_a_form_is_explained_and_uses_nothing_up() {
     let world = World::new().await;

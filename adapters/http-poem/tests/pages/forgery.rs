@@ -18,7 +18,7 @@ async fn a_form_without_the_browsers_token_is_refused_and_offered_anew() {
         let page = victim.post("confirm", &code).await;
         page.assert(403, &["cookie", &filled_in]);
     }
-    // The form in the rejection works.
+    // The form in the error page works.
     assert_eq!(victim.csrf, own);
     victim
         .post("look_up", &code)
@@ -78,7 +78,7 @@ async fn another_site_is_refused_even_with_the_token() {
     }
 }
 
-/// Browsers send no `SameSite=Lax` cookie with a form of another site, but they take a new one from its answer.
+/// When another site submits a form, browsers send no `SameSite=Lax` cookie, but accept a new cookie from the response.
 #[tokio::test]
 async fn a_form_of_another_site_replaces_no_cookie() {
     let world = World::at("https://auth.example").await;
@@ -111,7 +111,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
-    // Below a path, every address in the page includes it.
+    // If the service is below a path, every URL in the page includes that path.
     page.assert(
         200,
         &[

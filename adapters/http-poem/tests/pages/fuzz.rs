@@ -1,4 +1,4 @@
-//! Forms and callbacks that are put together at random get a page that says what is wrong. `PROPTEST_CASES` sets how many.
+//! Random forms and callbacks get a page that says what is wrong. `PROPTEST_CASES` sets the number of cases.
 
 use std::time::Duration;
 

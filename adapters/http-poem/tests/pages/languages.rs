@@ -20,7 +20,7 @@ const LANGUAGES: [(&str, &str); 5] = [
     ("ja", "ja-JP"),
 ];
 
-/// The headings of the pages, which were checked on the way.
+/// Visits pages in one language, checks them and collects their headings.
 struct Tour {
     language: &'static str,
     accepted: &'static str,
@@ -42,10 +42,10 @@ impl Tour {
         assert_eq!(page.header("content-language"), self.language);
         assert_eq!(page.header("vary"), "accept-language");
         assert_eq!(page.header("cache-control"), "no-store");
-        // The mark of a message or a value that is missing.
+        // A brace shows that a message or a value is missing.
         let html = page.html.replace("{8,12}", "").replace("{Nd}", "");
         assert!(!html.contains('{'), "{html}");
-        // The mark of words that lead to the operator, who is nobody here.
+        // No `<a>` may remain in the messages, because the operator has no contact here.
         for mark in ["<a>", "&#60;a&#62;"] {
             page.assert_lacks(mark);
         }
@@ -73,7 +73,7 @@ impl Tour {
         self.check(&other.post("look_up", &code).await);
     }
 
-    /// The person consents by redirect, and the program needs the return code. `typed` is what it sends.
+    /// Visits the pages of a link with a return code. The program sends the return codes `typed`.
     async fn with_return_code(&mut self, typed: [&str; 3]) {
         let world = World::new().await;
         world.provider.send_people_back();
@@ -87,7 +87,7 @@ impl Tour {
         self.check(&browser.link(&program.code).await);
     }
 
-    /// The provider has agreed and does not say at once whose account it is.
+    /// Visits the page of a link whose provider has agreed but does not identify the person at once.
     async fn finishing(&mut self) {
         let world = World::new().await;
         let (code, mut browser) = self.at_the_provider(&world).await;
@@ -115,7 +115,7 @@ impl Tour {
         (code, browser)
     }
 
-    /// Pages that refuse something before it starts.
+    /// Visits the pages of requests that are rejected before the provider's flow starts.
     async fn refusals(&mut self) {
         let world = World::at("https://auth.example").await;
         let code = world.ask("a program").await;

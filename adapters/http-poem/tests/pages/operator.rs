@@ -1,4 +1,4 @@
-//! Who runs the service, on all pages for people.
+//! The operator's name, contact and logo on all pages for people.
 
 use std::io::Write as _;
 
@@ -60,7 +60,7 @@ async fn every_page_names_the_operator() {
     }
 }
 
-/// A page that says "Tell the operator".
+/// Returns a page that says "Tell the operator".
 async fn failed(world: &World, languages: &'static str) -> Page {
     let code = world.ask("cli").await;
     world.provider.refuse_consent(ProviderError::misconfigured(
@@ -110,7 +110,7 @@ async fn the_logo_comes_from_the_service_itself() {
         let mut logo = world.client.get(address).send().await.0;
         assert_eq!(logo.content_type(), Some(content_type));
         let header = |name| logo.header(name).unwrap_or_default().to_owned();
-        // Nothing in it runs, not even where a browser opens it by itself.
+        // The logo runs no scripts, even if a browser opens it as a page.
         let policy = header(header::CONTENT_SECURITY_POLICY);
         assert!(policy.starts_with("default-src 'none';"), "{policy}");
         assert!(policy.ends_with("; sandbox"), "{policy}");

@@ -28,7 +28,7 @@ async fn a_consent_is_taken_back() {
     browser
         .shows(&code, &["value=\"disown\"", "This was not me"])
         .await;
-    // Another browser has nothing to withdraw.
+    // Another browser cannot withdraw the consent.
     let mut other = world.visitor().await;
     other.post("disown", &code).await.assert(404, &[]);
     assert!(world.provider.revoked().is_empty());
@@ -57,7 +57,7 @@ async fn linked_names_the_account() {
     ];
     page.assert(200, &words);
     page.assert_lacks("http-equiv=\"refresh\"");
-    // Opening it again changes nothing, and nobody else sees whose account it is.
+    // Cancelling after the end changes nothing, and other browsers do not see whose account it is.
     browser.post("cancel", &code).await.assert_leads_to(&code);
     browser.shows(&code, &["<h1>Linked</h1>"]).await;
     let mut stranger = world.browser();
@@ -123,7 +123,7 @@ async fn failed_says_why() {
     browser.is_at_stage(&code, "failed").await;
     let page = browser.link(&code).await;
     page.assert(200, &["It did not work", "not today"]);
-    // The operator finds the request in the log.
+    // The operator needs the request id to find the request in the log.
     let id = page.header("x-request-id");
     assert!(!id.is_empty());
     page.assert(200, &[&format!("{id}</code>")]);

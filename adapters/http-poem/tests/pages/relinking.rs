@@ -1,4 +1,4 @@
-//! `/device/relink/{value}`: the address at which the person of an account starts a relink.
+//! `/device/relink/{value}`: the URL at which the person of an account starts a relink.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use poem::http::Method;
 use super::browser::{Browser, Page, between};
 use super::world::World;
 
-/// Links an account of Alice. Returns its id and the path of an address for it.
+/// Links an account of Alice. Returns its id and the path of a relink URL for it.
 pub(crate) async fn invited(world: &World) -> (AccountId, String) {
     let code = world.ask("nightly backup").await;
     let mut person = world.browser();
@@ -72,7 +72,7 @@ async fn looking_starts_nothing() {
         "7 days",
     ];
     page.assert(200, &words);
-    // Whoever has the link may be a stranger.
+    // The person who has the URL may be a stranger.
     page.assert_lacks("alice");
     assert_eq!(page.header("referrer-policy"), "same-origin");
     assert_eq!(page.header("cache-control"), "no-store");
@@ -95,7 +95,7 @@ async fn the_person_goes_on_to_the_provider_and_the_link_is_used_up() {
     let words = ["Do you know this program?", "nightly backup"];
     page.assert(200, &words);
     page.assert(200, &["the account that was linked before"]);
-    // Nobody has sent them a code.
+    // Nobody has sent this person a code.
     page.assert_lacks("sent you the code");
     page.assert_lacks("unknown address");
     assert_eq!(started(&world, id).await, 1);
@@ -105,7 +105,7 @@ async fn the_person_goes_on_to_the_provider_and_the_link_is_used_up() {
     browser
         .shows(&code, &["can now use this account", "alice"])
         .await;
-    // The program did not ask, so its key is not at stake.
+    // The program did not start this relink, so the page does not offer to withdraw its key.
     let page = browser.get(&format!("/device?code={code}")).await;
     page.assert(200, &["take the permission back"]);
     page.assert_lacks("disown");
@@ -139,7 +139,7 @@ async fn another_person_changes_nothing() {
     ];
     page.assert(200, &words);
     page.assert_lacks("Ask the program");
-    // The person may still do it right.
+    // The right person can still use the URL.
     browser.get(&path).await.assert(200, &[]);
 }
 
@@ -225,7 +225,7 @@ async fn a_form_of_another_site_starts_nothing() {
     let request = world.client.post(&path).content_type("application/json");
     browser.send(request).await.assert(415, &[]);
     assert_eq!(started(&world, id).await, 0);
-    // The form of the rejection works.
+    // The form in the error page works.
     assert_eq!(browser.csrf, own);
     let page = browser.send_form(&path, &[]).await;
     page.assert(200, &["Do you know this program?"]);
@@ -248,7 +248,7 @@ async fn a_network_starts_as_many_links_as_without_a_key() {
     let world = World::new().await;
     let (_, path) = invited(&world).await;
     let links = &world.services.links;
-    // The address of all requests in these tests.
+    // The client address of all requests in these tests.
     let address = std::net::Ipv4Addr::UNSPECIFIED.into();
     let (_, value) = path.rsplit_once('/').unwrap();
     for _ in 0..CodeLimit::PER_NETWORK {

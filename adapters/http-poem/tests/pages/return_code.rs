@@ -1,4 +1,4 @@
-//! A link that asks for a return code: what the page shows, and what the program gets.
+//! Links with a return code: the contents of the page, and the responses to the program.
 
 use central_oauth_domain::audit::AuditFilter;
 use central_oauth_domain::testing::ScriptedProvider;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::browser::{Browser, between};
 use super::world::World;
 
-/// A program with its link.
+/// A program and the link that it started.
 pub(crate) struct Program<'a> {
     world: &'a World,
     pub(crate) code: String,
@@ -21,7 +21,7 @@ impl<'a> Program<'a> {
         Self::ask_as(world, None).await
     }
 
-    /// The same for a workload with this token.
+    /// Starts a link, for a workload if there is a JWT.
     async fn ask_as(world: &'a World, jwt: Option<String>) -> Self {
         let mut asked = world.client.post("/v1/link-code");
         if let Some(jwt) = &jwt {
@@ -54,7 +54,7 @@ impl<'a> Program<'a> {
         (status, answer.json().await.value().deserialize())
     }
 
-    /// The person consents and comes back.
+    /// Lets the person consent and come back.
     pub(crate) async fn consent(&self, browser: &mut Browser<'_>) {
         let code = &self.code;
         browser.confirm(code).await.assert_leads_to(code);

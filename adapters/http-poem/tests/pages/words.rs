@@ -1,4 +1,4 @@
-//! What the provider will show and give, in words that a person understands.
+//! The provider's name for this service and the requested scopes, in words that a person understands.
 
 use central_oauth_domain::testing::ScriptedProvider;
 
@@ -81,7 +81,7 @@ async fn scopes_are_put_into_words_and_english_is_marked_elsewhere() {
             "<span{marked}>Read and write your &#60;files&#62;</span> <code translate=\"no\">files</code>"
         );
         let of_operator = "<span>Notizen lesen</span> <code translate=\"no\">notes</code>";
-        // A scope without words.
+        // A scope without a description appears by its name.
         page.assert(200, &[&english, of_operator, "<li>profile</li>"]);
     }
 }

@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Returns a fresh token of the workload with this name.
+    /// Returns a fresh JWT of the workload with this name.
     pub(crate) fn workload(&self, name: &str) -> String {
         let text = |value: &str| ClaimValue::Text(value.to_owned());
         let now = self.clock.now().as_millis() / 1000;
@@ -106,7 +106,7 @@ impl World {
         browser
     }
 
-    /// A program asks for a link. Returns the code.
+    /// Requests a link code for a program. Returns the code.
     pub(crate) async fn ask(&self, client_name: &str) -> String {
         let request = LinkRequest {
             provider: None,

@@ -42,7 +42,7 @@ impl Answer {
         assert_eq!(self.status, status, "{}", self.text);
     }
 
-    /// Asserts that the response is a problem with this code; returns its detail.
+    /// Asserts that the response is a problem with this code. Returns its detail.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) -> &str {
         self.assert(status);
@@ -57,7 +57,7 @@ impl Answer {
         self.body["detail"].as_str().unwrap()
     }
 
-    /// What holds for every answer.
+    /// Asserts the properties of every response.
     pub(super) fn assert_common(&self) {
         for header in [
             "x-request-id",
@@ -75,7 +75,8 @@ impl Answer {
         assert!(!holds_null(&self.body), "{}", self.text);
     }
 
-    /// The document lists the operation's status; unknown methods and addresses are 405 and 404.
+    /// Asserts that the document lists the status of the operation. Unknown methods must get 405, and unknown paths
+    /// 404.
     pub(super) fn assert_documented(&self, method: &Method, path: &str) {
         let path = path.split('?').next().unwrap_or_default();
         let paths = DOCUMENT["paths"].as_object().unwrap();

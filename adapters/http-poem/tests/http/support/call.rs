@@ -50,7 +50,7 @@ impl<'a> Call<'a> {
         .header("content-type", content_type)
     }
 
-    /// A body without a content type.
+    /// Sets a body without a content type.
     pub(crate) fn bare_body(self, body: &str) -> Self {
         Self {
             request: self.request.body(body.to_owned()),
@@ -66,7 +66,7 @@ impl<'a> Call<'a> {
         answer
     }
 
-    /// Sends it, and asserts that it gets this problem.
+    /// Sends the request, and asserts that the response is this problem.
     pub(crate) async fn refused(self, status: u16, code: &str) {
         self.send().await.assert_problem(status, code);
     }

@@ -22,7 +22,7 @@ impl Write for Paper {
     }
 }
 
-/// Starts capturing, once for all tests: a subscriber for one thread alone can miss callsites that another thread
+/// Starts capturing, once for all tests. A subscriber for a single thread could miss callsites that another thread
 /// registered first.
 pub(super) fn start() {
     static STARTED: Once = Once::new();

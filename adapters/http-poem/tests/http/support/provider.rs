@@ -1,4 +1,4 @@
-//! A provider whose people act as the test says.
+//! A provider whose people act as the test specifies.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use central_oauth_domain::secret::{
     AccessToken, CallbackQuery, DeviceCode, IdToken, RefreshToken, UserCode,
 };
 
-/// What the person at the provider does.
+/// The action of the person at the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Person {
     /// The person with this number agrees.
@@ -27,7 +27,7 @@ pub(crate) struct ScriptedProvider {
     name: ProviderName,
     scopes: Vec<String>,
     pub(crate) person: Mutex<Person>,
-    /// Whether the provider does not say who the person is.
+    /// Whether the provider does not identify the person.
     pub(crate) is_silent_about_people: Mutex<bool>,
     /// The lifetime of access tokens; `None` if they do not expire.
     pub(crate) lifetime: Mutex<Option<Duration>>,
@@ -192,7 +192,7 @@ impl OAuthProvider for ScriptedProvider {
     }
 }
 
-/// The extra member for clients: the host that accepts the token.
+/// Returns an extra member of the token response: the host that accepts the token.
 fn extra(host: &str) -> ListedMembers {
     let url = format!("https://{host}.example.com");
     vec![("instance_url".to_owned(), Some(url))]

@@ -1,4 +1,4 @@
-//! The service.
+//! The service under test.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) struct World {
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
-/// The differences between the worlds of tests.
+/// The options in which the worlds of tests differ.
 pub(crate) struct Options {
     pub(crate) providers: Vec<Arc<ScriptedProvider>>,
     pub(crate) public_url: &'static str,
@@ -48,9 +48,9 @@ pub(crate) struct Options {
     pub(crate) enroll_key: Option<&'static str>,
     pub(crate) auditor_key: Option<&'static str>,
     pub(crate) poll_interval: Duration,
-    /// The store has lost its data.
+    /// Whether the store has lost its data.
     pub(crate) forgetful: bool,
-    /// The store no longer answers the readiness check.
+    /// Whether the store no longer answers the readiness check.
     pub(crate) silent: bool,
     /// The policies of trusted workloads.
     pub(crate) policies: Vec<Policy>,
@@ -106,7 +106,7 @@ impl World {
         .await
     }
 
-    /// The service on the same store, after a restart with other options.
+    /// Returns the service after a restart with other options, on the same store.
     pub(crate) async fn restarted(&self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         change(&mut options);
@@ -199,21 +199,21 @@ impl World {
         }
     }
 
-    /// Requests a link code; returns code and key.
+    /// Requests a link code. Returns the code and the key.
     pub(crate) async fn start_link(&self) -> (String, String) {
         let started = self.post("/v1/link-code").send().await;
         started.assert(201);
         (started.text_at("link_code"), started.text_at("access_key"))
     }
 
-    /// Links a new account of this person; returns its key.
+    /// Links a new account of this person. Returns its key.
     pub(crate) async fn link(&self, person: u32) -> String {
         let (code, key) = self.start_link().await;
         self.consent(&code, Person::Agrees(person)).await;
         key
     }
 
-    /// The person enters the code, goes to the provider and does this there.
+    /// Lets the person enter the code, go to the provider and act there as `person` says.
     pub(crate) async fn consent(&self, code: &str, person: Person) {
         *self.provider.person.lock().unwrap() = person;
         self.confirm(code).await;
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// The person enters the code and goes to the provider.
+    /// Lets the person enter the code and go to the provider.
     pub(crate) async fn confirm(&self, code: &str) {
         let visitor = Visitor {
             browser: &self.services.consents.new_browser(),
@@ -245,7 +245,7 @@ impl World {
         self.services.consents.start(&code, &link).await.unwrap();
     }
 
-    /// Creates a key for an account; returns its id and the key.
+    /// Creates a key for an account. Returns its id and the key.
     pub(crate) async fn reader(&self, account: &str, name: &str) -> (String, String) {
         let path = format!("/v1/accounts/{account}/keys");
         let call = self.post(&path).key(ADMIN);
@@ -280,7 +280,8 @@ impl World {
     }
 }
 
-/// The admin, and the holders of the enrolment key and of the auditor's key.
+/// Returns the keys of the operators: the admin key and, if the options set them, the enrolment key and the auditor's
+/// key.
 fn operators(options: &Options) -> Vec<OperatorKey> {
     let key = |role, key| OperatorKey::of_role(role, AccessKey::new(key));
     let admin = key(OperatorRole::Admin, ADMIN);

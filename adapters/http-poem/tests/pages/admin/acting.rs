@@ -1,4 +1,4 @@
-//! What operators do.
+//! The actions of operators.
 
 use central_oauth_domain::audit::AuditFilter;
 use central_oauth_domain::grant::Identity;
@@ -76,7 +76,7 @@ async fn a_key_is_made_shown_once_and_deleted() {
     let page = browser.send_form(&delete, &[("descendants", "yes")]).await;
     page.assert_sends_to(&format!("{account}?done=key-deleted"));
     assert!(keys.authenticate(Some(&key), from).await.is_err());
-    // A double click.
+    // The second request of a double click gets the same response as the first.
     let again = browser.send_form(&delete, &[]).await;
     again.assert_sends_to(&format!("{account}?done=key-deleted"));
     let recorded = recorded(&world).await;
@@ -93,7 +93,7 @@ async fn an_account_is_deleted_with_the_operators_key() {
     let revoke = format!("{account}/revoke");
     let page = browser.get(&revoke).await;
     page.assert(200, &["cannot be undone", "type=\"password\""]);
-    // Not even with the key of another operator.
+    // The key of another operator is rejected too.
     for key in ["", AUDITOR] {
         let page = browser.send_form(&revoke, &[("key", key)]).await;
         page.assert(403, &["not the key that you logged in with"]);
@@ -102,7 +102,7 @@ async fn an_account_is_deleted_with_the_operators_key() {
     let page = browser.send_form(&revoke, &[("key", ADMIN)]).await;
     page.assert_sends_to("/admin/revocations?done=revoked");
     assert_eq!(world.provider.revoked(), ["refresh", "access"]);
-    // A double click.
+    // The second request of a double click gets the same response as the first.
     let again = browser.send_form(&revoke, &[("key", ADMIN)]).await;
     again.assert_sends_to("/admin/revocations?done=deleted");
     let page = browser.get("/admin/revocations?done=deleted").await;
@@ -138,7 +138,7 @@ async fn the_person_consents_again_at_the_address() {
     page.assert_lacks("sent you the code");
     page.assert_lacks("unknown address");
     person.post("confirm", &code).await;
-    // Nobody else can take over the account.
+    // Another person cannot take over the account.
     world
         .provider
         .answer_identify(Ok(ScriptedProvider::person("mallory")));
@@ -188,7 +188,7 @@ async fn a_relink_link_is_made_and_works() {
     assert!(recorded(&world).await.contains(&"link.invited".to_owned()));
 }
 
-/// The number of a key that the page of an account offers to delete.
+/// Returns the id of the first key that the page of an account offers to delete.
 fn deletable(html: &str, account: &str) -> String {
     let link = format!("href=\"{account}/keys/");
     let links = html.split(&link).skip(1);

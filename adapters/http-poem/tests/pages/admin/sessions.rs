@@ -48,7 +48,7 @@ async fn nobody_sees_anything_without_a_session() {
     }
     let page = browser.send_form("/admin/accounts/1/revoke", &[]).await;
     page.assert_sends_to("/admin/login?logged_out");
-    // The cookie of the other page is not a session.
+    // The cookie of `/device` is not a session.
     browser.get("/device").await;
     browser.session = browser
         .cookie
@@ -67,7 +67,7 @@ async fn an_operator_logs_in_and_out() {
     let page = browser.send_form("/admin/logout", &[]).await;
     page.assert_sends_to("/admin/login");
     assert!(browser.session.is_none());
-    // Who has kept the cookie has nothing.
+    // The old cookie no longer gives access.
     browser.session = session;
     browser.get("/admin").await.assert_sends_to("/admin/login");
 }
@@ -118,7 +118,7 @@ async fn a_link_on_another_site_leads_to_the_page_itself() {
     let account = linked(&world, "cron").await;
     let mut browser = logged_in(&world, ADMIN).await;
     let from = |site| world.client.get(&account).header("sec-fetch-site", site);
-    // The browser does not send the cookie.
+    // The browser does not send the session cookie when it comes from another site.
     let session = browser.session.take();
     for site in ["cross-site", "same-site"] {
         let page = browser.send(from(site)).await;
@@ -176,7 +176,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
             .header("location")
             .trim_end_matches("/admin")
             .to_owned();
-        // Below a path, every address in the page includes it.
+        // If the service is below a path, every URL in the page includes that path.
         let page = browser.get("/admin").await;
         page.assert(200, &[&format!("action=\"{base}/admin/logout\"")]);
         let page = browser.send_form("/admin/logout", &[]).await;
@@ -185,7 +185,7 @@ async fn the_cookie_is_as_narrow_as_it_can_be() {
     }
 }
 
-/// Browsers send the cookies of both services to both.
+/// Browsers send the cookies of both services to each service, because they share a host.
 #[tokio::test]
 async fn two_services_on_one_host_keep_their_sessions() {
     let worlds = [

@@ -1,4 +1,4 @@
-//! What operators see.
+//! The pages that operators see.
 
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ async fn accounts_come_in_pages() {
     let page = browser.get(&next).await;
     page.assert(200, &[&format!("{last}\"")]);
     page.assert_lacks("Next page");
-    // A cursor belongs to its filters.
+    // A cursor is valid only with its filters.
     let other = next.replace("status=active", "status=degraded");
     browser.get(&other).await.assert(400, &["cursor"]);
 }

@@ -9,7 +9,7 @@
 //! | `dto` | wire types, and their conversion from and to the domain's types |
 //! | `error` | the table from refusals to problem codes and statuses |
 //! | `failure` | documents the problems of each operation |
-//! | `auth`, `body`, `head`, `address` | read the key, the body, the method `HEAD` and the client address of a request |
+//! | `auth`, `body`, `head`, `address` | read the key, the body, `HEAD` and the client address of a request |
 //! | `presented` | records refused requests with the JWT of a workload |
 //! | `host`, `origin` | refuse requests that a browser sends for a foreign web page |
 //! | `server` | answers the requests of each connection |

@@ -167,12 +167,16 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     let environment = Environment::new(std::env::vars_os())?;
     let stops_itself = matches!(cli.command, Command::Serve | Command::Dev(_));
     let command = Box::pin(dispatch(cli.command, &environment));
-    tokio::runtime::Runtime::new()?.block_on(async {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let exit = runtime.block_on(async {
         if std::process::id() == 1 && !stops_itself {
             end_at_signals()?;
         }
         command.await
-    })
+    });
+    // Dropping the runtime would wait for name lookups, which may take half a minute without a name server.
+    runtime.shutdown_background();
+    exit
 }
 
 /// Exits at SIGINT (Ctrl-C), SIGQUIT and SIGTERM. The kernel does this by default, except for the first process of a

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use central_oauth_domain::secret::AccessKey;
+use central_oauth_wire::is_loopback;
 use reqwest::{RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
-use url::{Host, Url};
+use url::Url;
 
 use super::client::{Client, innermost};
 use super::print::printable;
@@ -180,19 +181,22 @@ impl<'a> Source<'a> {
 }
 
 fn is_safe(url: &Url) -> bool {
-    let is_loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        _ => false,
-    };
-    url.scheme() == "https" || url.scheme() == "http" && is_loopback
+    url.scheme() == "https" || url.scheme() == "http" && is_loopback(url)
 }
 
 /// Requests a JWT of the job from GitHub Actions. Retries failures that may pass, as GitHub's own client does
 /// (packages/core/src/oidc-utils.ts in actions/toolkit). A 403 may pass too (aws-actions/configure-aws-credentials#469).
 async fn requested(url: &Url, bearer: &SecretString, audience: &str) -> Result<String, Failure> {
-    let http = reqwest::Client::builder().timeout(TIMEOUT).build();
-    let http = http.map_err(|error| not_issued(Exit::Other, innermost(&error)))?;
+    let http = reqwest::Client::builder().timeout(TIMEOUT);
+    // A proxy would see the request unencrypted.
+    let http = if is_loopback(url) {
+        http.no_proxy()
+    } else {
+        http
+    };
+    let http = http
+        .build()
+        .map_err(|error| not_issued(Exit::Other, innermost(&error)))?;
     let bearer = bearer.expose_secret();
     let mut pauses = PAUSES.into_iter();
     loop {

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::client::{client_for, credentials_client, one_line, secret_json, send};
+use crate::client::{client_for, credentials_clients, one_line, secret_json, send};
 use crate::{InvalidKeyName, KEY_LENGTH, KmsError, Service};
 
 /// A key in AWS KMS, named by its own ARN or by the ARN of an alias.
@@ -130,10 +130,11 @@ impl AwsKms {
                 (usual, client)
             }
         };
+        let [secure, plain] = credentials_clients()?;
         let context = Context::new()
             .with_env(OsEnv)
             .with_file_read(Files)
-            .with_http_send(Http(credentials_client()?));
+            .with_http_send(Http { secure, plain });
         let signer = Signer::new(
             context,
             DefaultCredentialProvider::new(),
@@ -230,7 +231,10 @@ impl FileRead for Files {
 
 /// Requests credentials over HTTP.
 #[derive(Debug)]
-struct Http(Client);
+struct Http {
+    secure: Client,
+    plain: Client,
+}
 
 impl HttpSend for Http {
     async fn http_send(
@@ -241,7 +245,11 @@ impl HttpSend for Http {
             Error::unexpected("credentials cannot be fetched").with_source(error.without_url())
         };
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let response = self.0.execute(request).await.map_err(failed)?;
+        let client = match request.url().scheme() {
+            "https" => &self.secure,
+            _ => &self.plain,
+        };
+        let response = client.execute(request).await.map_err(failed)?;
         let mut answer = http::Response::builder().status(response.status());
         if let Some(headers) = answer.headers_mut() {
             headers.clone_from(response.headers());

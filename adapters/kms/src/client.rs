@@ -35,9 +35,11 @@ pub(crate) fn client_for(url: &Url) -> Result<Client, InvalidKeyName> {
     build(client)
 }
 
-/// Creates a client for the endpoints that issue AWS credentials. Some of them are plain http on link-local addresses.
-pub(crate) fn credentials_client() -> Result<Client, InvalidKeyName> {
-    build(builder())
+/// Creates the clients for the endpoints that issue AWS credentials: the first for https, the second for plain http on
+/// link-local addresses. The second uses no proxy, which would see the credentials unencrypted.
+pub(crate) fn credentials_clients() -> Result<[Client; 2], InvalidKeyName> {
+    let plain = builder().no_proxy().tls_certs_only([]);
+    Ok([build(builder().https_only(true))?, build(plain)?])
 }
 
 fn builder() -> reqwest::ClientBuilder {

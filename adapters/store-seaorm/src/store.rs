@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::database::{Database, DatabaseClock, OpenError, PoolSettings, Purpose, Session};
 use crate::error::{failed, unavailable};
+use crate::reads::ConfirmedRows;
 use crate::refreshes::lease_cache::LeaseCache;
 use crate::url::DatabaseUrl;
 use crate::write_tests::LastTest;
@@ -23,6 +24,7 @@ pub struct SeaOrmStore {
     url: DatabaseUrl,
     pub(crate) time: ServerTime,
     pub(crate) lease_cache: LeaseCache,
+    pub(crate) confirmed: Mutex<ConfirmedRows>,
     /// Serialises attempts to enter link codes.
     pub(crate) guessing: Mutex<()>,
     /// The mutex also serialises write tests.
@@ -56,6 +58,7 @@ impl SeaOrmStore {
             url: url.clone(),
             time: ServerTime::default(),
             lease_cache: LeaseCache::default(),
+            confirmed: Mutex::default(),
             guessing: Mutex::default(),
             write_test: Mutex::default(),
         })

@@ -14,8 +14,8 @@ use central_oauth_domain::grant::revocation::{
 };
 use central_oauth_domain::link::{Ending, Guess, GuessLimit};
 use central_oauth_domain::ports::{
-    AccountStore, Descendants, GuessStore, KeyStore, LinkStore, RevocationStore, StoreError,
-    TokenStore,
+    AccountStore, Descendants, GuessStore, KeyStore, LinkStore, ReadStore, RevocationStore,
+    StoreError, TokenStore,
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
@@ -120,6 +120,25 @@ async fn writers_that_go_away_harm_nobody() {
         if let Some(account) = holder.binding.account() {
             assert!(on_disk.store.tokens(account).await.unwrap().is_some());
         }
+    }
+}
+
+/// The store asks for cached rows again only if the file has changed since they were confirmed.
+#[tokio::test]
+async fn a_deletion_by_another_process_is_noticed() {
+    let on_disk = OnDisk::new().await;
+    let other_process = on_disk.scratch.open().await;
+    let account = linked(&on_disk.store, 1, "ada").await.id;
+    let opened = on_disk.store.open_key(&key(1)).await.unwrap().unwrap();
+    let id = opened.holder.id;
+    let seen = [(id, opened.grant.unwrap().version)];
+    for _ in 0..2 {
+        assert_eq!(on_disk.store.changed(&seen).await.unwrap(), []);
+    }
+    let deleted = other_process.delete_key(account, id, Descendants::Kept, audit());
+    deleted.await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(on_disk.store.changed(&seen).await.unwrap(), [id]);
     }
 }
 

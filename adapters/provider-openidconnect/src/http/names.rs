@@ -98,7 +98,7 @@ impl Resolve for Names {
             if let Some(issuer) = issuer {
                 judge(&found, &kind, || async move { look_up(&issuer).await }).await?;
             }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            Ok(Box::new(first_of_each_family(found)) as Addrs)
         })
     }
 }
@@ -145,6 +145,17 @@ fn leads_inward(at: &SocketAddr) -> bool {
 /// Resolves the name with the system's resolver.
 async fn look_up(host: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+}
+
+/// Returns up to two IPv4 and two IPv6 addresses. The HTTP client divides its connect timeout by the number of addresses
+/// of a family, so with many addresses none would have enough time.
+fn first_of_each_family(found: Vec<SocketAddr>) -> impl Iterator<Item = SocketAddr> {
+    let mut tried = [0, 0];
+    found.into_iter().filter(move |address| {
+        let tried = &mut tried[usize::from(address.is_ipv6())];
+        *tried += 1;
+        *tried <= 2
+    })
 }
 
 fn host(url: &Url) -> Option<String> {
@@ -209,6 +220,13 @@ mod tests {
             Err(io::ErrorKind::NotFound.into())
         });
         assert!(gone.await.is_err(), "nobody knows where the issuer is");
+    }
+
+    #[test]
+    fn each_address_has_time_to_connect() {
+        let found = ["192.0.2.1", "192.0.2.2", "2001:db8::1", "192.0.2.3"];
+        let tried: Vec<_> = first_of_each_family(at(&found)).collect();
+        assert_eq!(tried, at(&found[..3]));
     }
 
     #[test]

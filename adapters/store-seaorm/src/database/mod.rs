@@ -1,6 +1,7 @@
 //! One interface for SQLite and PostgreSQL: sessions that read, and transactions that write.
 
 mod clock;
+mod commits;
 mod error;
 mod group;
 mod health;
@@ -25,6 +26,7 @@ use central_oauth_domain::secret::Sealed;
 use sea_orm::{DbBackend, DbErr, QueryTrait};
 
 pub use clock::DatabaseClock;
+pub(crate) use commits::FileState;
 pub use error::OpenError;
 pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
@@ -96,6 +98,14 @@ impl Database {
         match self {
             Self::Sqlite(file) => Ok(file.read()),
             Self::Postgres(server) => server.read().await,
+        }
+    }
+
+    /// Returns the state of a SQLite file; `None` if it is unknown, and on PostgreSQL.
+    pub(crate) async fn file_state(&self) -> Result<Option<FileState>, DbErr> {
+        match self {
+            Self::Sqlite(file) => file.state().await,
+            Self::Postgres(_) => Ok(None),
         }
     }
 

@@ -11,6 +11,7 @@ use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::OnceCell;
 
+use super::commits::CommitWatch;
 use super::place::FilePlace;
 use crate::error::is_locked;
 use crate::hash_key;
@@ -33,6 +34,7 @@ pub(super) struct OpenFile {
     pub(super) readers: DatabaseConnection,
     /// The connection for writes only, so that a write never waits for readers.
     pub(super) writer: DatabaseConnection,
+    pub(super) commits: CommitWatch,
     /// Whether the next transaction gets a new writer connection.
     is_writer_discarded: Arc<AtomicBool>,
     pub(super) place: FilePlace,
@@ -46,10 +48,12 @@ impl OpenFile {
         let place = FilePlace::of(path);
         let is_writer_discarded = Arc::new(AtomicBool::new(false));
         let writer = usable_writers(Arc::clone(&is_writer_discarded));
-        let durable = durable(options(path)?);
+        let plain = options(path)?;
+        let durable = durable(plain.clone());
         Ok(Self {
             writer: connect_repeatedly(writer, durable.clone().busy_timeout(TURN_TIMEOUT)).await?,
             readers: connect_repeatedly(pool(READERS), durable).await?,
+            commits: CommitWatch::open(&plain).await?,
             is_writer_discarded,
             place,
             hash_key: OnceCell::new(),
@@ -82,6 +86,7 @@ impl OpenFile {
 
     pub(super) async fn close(&self) -> Result<(), DbErr> {
         self.is_closed.store(true, Ordering::Relaxed);
+        self.commits.close().await?;
         self.writer.close_by_ref().await?;
         self.readers.close_by_ref().await
     }

@@ -152,15 +152,21 @@ impl Pool {
     }
 
     /// Records whether the server has responded. If no connection was free and the server has not responded to any
-    /// caller since `asked_at`, returns an error that says so instead of the timeout of the pool.
+    /// caller since `asked_at`, replaces the connections of this `generation`, and returns an error that says so instead
+    /// of the timeout of the pool: the connections of callers that did not wait for the response timeout may hang
+    /// (launchbadge/sqlx issue 4349).
     pub(super) fn answer<T>(
         &self,
+        generation: u64,
         asked_at: Instant,
         answer: Result<T, DbErr>,
     ) -> Result<T, DbErr> {
         let mut current = lock(&self.current);
         match answer {
             Err(DbErr::ConnectionAcquire(_)) if current.answered_at < Some(asked_at) => {
+                if current.generation == generation {
+                    self.replace(&mut current);
+                }
                 let message = "no connection in time, and no answer over the others";
                 Err(DbErr::Conn(RuntimeErr::Internal(message.to_owned())))
             }

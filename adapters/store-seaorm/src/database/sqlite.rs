@@ -16,6 +16,7 @@ use sea_orm::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::commits::FileState;
 use super::error::OpenError;
 use super::health::WriteHealth;
 use super::open_file::{BUSY_TIMEOUT, OpenFile, moved};
@@ -60,6 +61,11 @@ impl Sqlite {
 
     pub(super) fn read(&self) -> Session {
         Session::new(Channel::Pool(self.readers()), None)
+    }
+
+    /// Returns the state of the file; `None` while the file is being replaced.
+    pub(super) async fn state(&self) -> Result<Option<FileState>, DbErr> {
+        self.current().commits.state().await
     }
 
     pub(super) const fn health(&self) -> &Arc<WriteHealth> {

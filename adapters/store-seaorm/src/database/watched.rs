@@ -51,11 +51,11 @@ pub(super) async fn with_timeout<T>(
     let Some(response_timeout) = response_timeout else {
         return answer.await;
     };
+    let (pool, generation) = (&response_timeout.pool, response_timeout.generation);
     let asked_at = Instant::now();
     match timeout(response_timeout.limit, answer).await {
-        Ok(answer) => response_timeout.pool.answer(asked_at, answer),
+        Ok(answer) => pool.answer(generation, asked_at, answer),
         Err(_) => {
-            let (pool, generation) = (&response_timeout.pool, response_timeout.generation);
             pool.give_up(generation, asked_at);
             let message = format!("no answer within {} s", response_timeout.limit.as_secs());
             Err(DbErr::Conn(RuntimeErr::Internal(message)))

@@ -1,5 +1,6 @@
 //! Reads a key and its tokens in one statement.
 
+mod confirmed;
 mod sql;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use crate::entities::access_keys;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
+pub(crate) use confirmed::ConfirmedRows;
 pub(crate) use sql::{changed, opening};
 
 #[async_trait]
@@ -49,15 +51,20 @@ impl ReadStore for SeaOrmStore {
         &self,
         seen: &[(AccessKeyId, RowVersion)],
     ) -> Result<Vec<AccessKeyId>, StoreError> {
-        if seen.is_empty() {
+        let mut confirmed = self.confirmed.lock().await;
+        let state = self.database.file_state().await.map_err(failed)?;
+        let unconfirmed = confirmed.unconfirmed(state, seen);
+        if unconfirmed.is_empty() {
             return Ok(Vec::new());
         }
         let session = self.read().await?;
-        let question = changed(session.get_database_backend(), seen);
+        let question = changed(session.get_database_backend(), &unconfirmed);
         let rows = session.query_all_raw(question).await.map_err(failed)?;
         let ids = rows
             .iter()
             .map(|row| row.try_get_by_index(0).map(AccessKeyId));
-        ids.collect::<Result<_, DbErr>>().map_err(failed)
+        let changed: Vec<_> = ids.collect::<Result<_, DbErr>>().map_err(failed)?;
+        confirmed.add(unconfirmed, &changed);
+        Ok(changed)
     }
 }

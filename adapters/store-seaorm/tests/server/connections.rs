@@ -192,6 +192,38 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     pending(&store, 2).await;
 }
 
+/// The driver waits for a connection whose query was dropped, and such a connection may hang. The only connection for
+/// reads does so here.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_hang_after_their_callers_have_gone_are_replaced() {
+    let cluster = Cluster::shared();
+    let Database { url, .. } = cluster.create_database();
+    let (port, block) = way_to(cluster.port()).await;
+    let url = url.replace(&format!(":{}/", cluster.port()), &format!(":{port}/"));
+    let settings = PoolSettings {
+        max_connections: 2,
+        connect_timeout: Duration::from_secs(4),
+        ..HURRIED
+    };
+    let store = SeaOrmStore::open(&url.parse().unwrap(), settings).await;
+    let store = store.unwrap();
+    store.migrate_up().await.unwrap();
+    let account = linked(&store, 1, "ada").await.id;
+
+    block.send_replace(true);
+    let caller = timeout(Duration::from_millis(100), store.account(account)).await;
+    assert!(caller.is_err(), "{caller:?}");
+    block.send_replace(false);
+    let answers = async { while store.account(account).await.is_err() {} };
+    timeout(Duration::from_secs(30), answers).await.unwrap();
+
+    block.send_replace(true);
+    let caller = timeout(Duration::from_millis(100), store.account(account)).await;
+    assert!(caller.is_err(), "{caller:?}");
+    let closed = timeout(Duration::from_secs(30), store.close()).await;
+    closed.expect("it waits for the connection").unwrap();
+}
+
 /// Each commit waits for a synchronous standby that is gone.
 #[tokio::test(flavor = "multi_thread")]
 async fn write_tests_open_no_connections_without_limit_while_commits_hang() {

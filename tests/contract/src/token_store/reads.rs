@@ -82,8 +82,9 @@ async fn is_noticed(fixture: &dyn Fixture, what: &str, change: impl AsyncFn(&Sto
     let store = fixture.store();
     let [adas, bobs] = [seen(&*store, 1).await, seen(&*store, 2).await];
     let before = opened(&*store, &key(1)).await.grant.unwrap();
-    change(&before.tokens).await;
     let both = [bobs, adas.clone()];
+    assert_eq!(changed(&*store, &both).await, [], "before {what}");
+    change(&before.tokens).await;
     assert_eq!(changed(&*store, &both).await, [adas.0], "{what}");
     if let Some(after) = store.open_key(&key(1)).await.unwrap() {
         let after = after.grant.unwrap();

@@ -182,9 +182,15 @@ impl Postgres {
         [&self.general, &self.saving].map(|pool| pool.current().0)
     }
 
+    /// Closes the connections. Does not wait for connections that hang.
     pub(super) async fn close(&self) -> Result<(), DbErr> {
-        let [general, saving] = self.connections();
-        general.close().await.and(saving.close().await)
+        let closed = self.connections().map(async |pool| {
+            let closed = timeout(self.settings.connect_timeout, pool.close()).await;
+            closed.unwrap_or(Ok(()))
+        });
+        let [general, saving] = closed;
+        let (general, saving) = tokio::join!(general, saving);
+        general.and(saving)
     }
 }
 

@@ -109,7 +109,8 @@ async fn connections_are_replaced_once_nothing_answers_or_half_of_them_may_hang(
     assert_eq!(pool.most(), 5);
     let generation = || pool.current().1.generation;
     let (asked_at, first) = (Instant::now(), generation());
-    pool.answer(asked_at, Ok(())).expect("it is an answer");
+    pool.answer(first, asked_at, Ok(()))
+        .expect("it is an answer");
     for _ in 0..2 {
         pool.give_up(first, asked_at);
         assert_eq!(generation(), first, "another caller has got an answer");

@@ -70,7 +70,7 @@ async fn wrapped_by_bao() -> (Service, Bao) {
     (service, bao)
 }
 
-/// An answer of a Transit engine: its status and its body.
+/// An answer of a server: its status and its body.
 type Scripted = (u16, &'static str);
 
 const OPENED: Scripted = (
@@ -78,19 +78,25 @@ const OPENED: Scripted = (
     r#"{"data":{"plaintext":"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="}}"#,
 );
 const REFUSED: Scripted = (403, r#"{"errors":["permission denied"]}"#);
+/// Credentials of a container
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+const CREDENTIALS: Scripted = (
+    200,
+    r#"{"AccessKeyId":"test","SecretAccessKey":"the-aws-secret-of-the-test","Token":"token","Expiration":"2100-01-01T00:00:00Z"}"#,
+);
 /// A standby that does not forward requests (hashicorp/vault#10898).
 const REDIRECTED: Scripted = (307, "");
 /// An ingress without a server behind it.
 const NOT_THERE: Scripted = (404, "<html>not found</html>");
 
-/// A Transit engine that gives some answers in turn, again and again.
-struct FakeTransit {
+/// A server that gives some answers in turn, again and again: a Transit engine, or the credentials of a container.
+struct ScriptedServer {
     url: String,
     answers: Arc<Mutex<Vec<Scripted>>>,
     asked: Arc<AtomicUsize>,
 }
 
-impl FakeTransit {
+impl ScriptedServer {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -121,7 +127,7 @@ impl FakeTransit {
         let more = 2 * self.answers.lock().expect("answers").len();
         let enough = self.asked.load(Ordering::Relaxed) + more;
         let is_heard = async || self.asked.load(Ordering::Relaxed) >= enough;
-        eventually(START_WITHIN, "requests to the Transit engine", is_heard).await;
+        eventually(START_WITHIN, "requests to the scripted server", is_heard).await;
     }
 }
 
@@ -207,7 +213,7 @@ async fn a_service_whose_key_was_disabled_stops_after_the_grace_period() {
 
 #[tokio::test]
 async fn outages_between_refusals_count_little() {
-    let transit = FakeTransit::start().await;
+    let transit = ScriptedServer::start().await;
     let mut service = Service::prepare(&[("KMS_GRACE", "3"), ("KMS_TOKEN", "token")]);
     service.set("KMS", &format!("{}{KEY}", transit.url));
     service.set("SECRET_KEY", &format!("vault:v1:{}", "A".repeat(80)));
@@ -268,15 +274,30 @@ async fn aws_kms_wraps_a_new_key() {
         .body("{}");
     let created = http::send(key).await;
     let arn = created.json["KeyMetadata"]["Arn"].as_str().expect("a key");
+    service.set("KMS", arn);
+    service.set("SECRET_KEY", "");
+    // A proxy would see credentials that come by plain http. This one does not exist.
+    let container = ScriptedServer::start().await;
+    container.say(&[CREDENTIALS]);
+    let proxy = format!("http://127.0.0.1:{}", free_port());
     for (name, value) in [
         ("AWS_ENDPOINT_URL_KMS", moto.url.as_str()),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container.url),
+        ("HTTP_PROXY", &proxy),
+        ("http_proxy", &proxy),
+        ("NO_PROXY", ""),
+        ("no_proxy", ""),
+    ] {
+        service.set_other(name, value);
+    }
+    wrap_key(&service).await;
+    assert!(container.asked.load(Ordering::Relaxed) > 0);
+    for (name, value) in [
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "the-aws-secret-of-the-test"),
     ] {
         service.set_other(name, value);
     }
-    service.set("KMS", arn);
-    service.set("SECRET_KEY", "");
     let (one, other) = (wrap_key(&service).await, wrap_key(&service).await);
     service.set("SECRET_KEY", &one);
     service.run().await;

@@ -131,12 +131,13 @@ async fn bring_to_life(
     let bytes = |bytes: &[u8]| fill::bytes(db, bytes);
     let (access, refresh) = (bytes(access.as_bytes()), bytes(refresh.as_bytes()));
     let (endpoint, hash) = (&idle.token_endpoint, vault.hash_access_key(key));
-    let (hash, ends) = (bytes(hash.as_bytes()), idle.now + 24 * 3_600_000);
+    let (hash, now) = (bytes(hash.as_bytes()), idle.now);
+    let ends = now + 24 * 3_600_000;
     let mac = mac_of(db, vault, account, &owner, key).await;
     let mac = bytes(mac.as_bytes());
     let sql = format!(
         "UPDATE tokens SET access_token = {access}, refresh_token = {refresh}, token_endpoint = '{endpoint}',
-           access_token_expires_at = {ends}, next_refresh_at = {ends} - 600000, lease_until = NULL, failures = 0,
+           obtained_at = {now}, access_token_expires_at = {ends}, next_refresh_at = {ends} - 600000, lease_until = NULL, failures = 0,
            ambiguous = FALSE, refused_since = NULL
          WHERE account_id = {account};
          UPDATE accounts SET status = 'active', last_error_code = NULL, last_error_detail = NULL WHERE id = {account};

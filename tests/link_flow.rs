@@ -1,7 +1,7 @@
-//! From the link code to a working token: the real binary, a certified authorization server, a person in a real
-//! browser, with JavaScript and without, and the operators' page.
+//! Tests from the link code to a working token. They use the real binary, a certified authorization server and a real
+//! browser with and without JavaScript. They also test the operators' page.
 //!
-//! With `CENTRAL_OAUTH_TEST_PICTURES=folder` the person takes a picture of every page.
+//! With `CENTRAL_OAUTH_TEST_PICTURES=folder`, a screenshot of every page is saved in this folder.
 #![allow(clippy::unwrap_used)]
 
 mod barriers;

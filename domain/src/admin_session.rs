@@ -1,4 +1,4 @@
-//! Sessions of operators at the page `/admin`.
+//! Sessions of operators who have signed in at `/admin`.
 
 use std::time::Duration;
 

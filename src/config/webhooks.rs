@@ -51,7 +51,7 @@ impl WebhookConfig {
         file.validated(path.to_owned()).map(Some).map_err(wrong)
     }
 
-    /// Creates an error about a receiver of the file.
+    /// Creates an error about a receiver that is configured in the file.
     pub(crate) fn refused(&self, name: &ReceiverName, error: &WebhookReceiverError) -> ConfigError {
         let path = &self.path;
         let problem = format!("{path}, table receiver.{name}: {error}");

@@ -1,4 +1,4 @@
-//! A proxy between several replicas and the sandbox, which knows the replica of each connection.
+//! A proxy between several replicas and the sandbox. It knows which replica opened each connection.
 //!
 //! All replicas use the same provider address, because a grant belongs to one address. A replica in a network namespace
 //! reaches this address on its own loopback, through our listener inside.

@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(2500);
 const SHORTEST_STOP: Duration = Duration::from_millis(200);
 /// The longest stop outlasts a lease by this.
 const LONGER: Duration = Duration::from_millis(4500);
-/// To hit the replica that takes over, the next trouble may begin in a window around the end of a stopped replica's
-/// lease: how long before that end the window begins, and how long it is.
+/// When the lease of a stopped replica ends, another replica takes over. To hit that replica, the next trouble may begin
+/// in a window around this moment. The window begins `BEFORE_TAKEOVER` earlier and is `AROUND_TAKEOVER` long.
 const BEFORE_TAKEOVER: Duration = Duration::from_millis(300);
 const AROUND_TAKEOVER: Duration = Duration::from_millis(1200);
 /// How long a replica is cut off from the database.

@@ -1,4 +1,4 @@
-//! Rows of a running service's database that cannot be read.
+//! Damages rows in the database of a running service, so that the service cannot read them.
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,8 @@ use crate::support::process::eventually;
 use crate::support::service::Service;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Required remaining lifetime of a token that is examined: enough on a very slow machine.
+/// The remaining lifetime, in seconds, that a token must have when a test examines it. It suffices on a very slow
+/// machine.
 const LEFT: u64 = 3;
 
 /// A program with the link that it requested.

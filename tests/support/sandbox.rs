@@ -6,7 +6,7 @@ use central_oauth_test_sandbox::{
     AutoPerson, Presentation, RefreshOutcome, Sandbox, SandboxOptions,
 };
 
-/// Options of a sandbox where the person consents at once and which may be polled every second.
+/// Options of a sandbox where the person consents at once. It allows one poll per second.
 pub(crate) fn consenting() -> SandboxOptions {
     SandboxOptions {
         auto_consent: Some(Duration::ZERO),

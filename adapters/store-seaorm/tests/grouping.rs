@@ -189,7 +189,7 @@ async fn a_rollback_by_the_database_itself_fails_every_member() {
     scratch.execute(&refusing(2, rolls_back)).await;
     let lock = lock(&scratch).await;
     let members = [1, 2].map(|n| create(&store, new_link(n)));
-    // It joins another group, because this one ends before.
+    // The rollback ends the first group after its second write, so the third write joins a new group.
     let last = create(&store, new_link(3));
     release(lock).await;
     for member in members {

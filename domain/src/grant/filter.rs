@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub struct AccountFilter {
     /// The provider.
     pub provider: Option<ProviderName>,
-    /// The status that is shown for the account.
+    /// The status that API responses show for the account.
     pub status: Option<StatusAsOf>,
     /// A label that the account has.
     pub label: Option<Label>,

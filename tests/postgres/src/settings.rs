@@ -45,7 +45,7 @@ pub(crate) fn arguments(folder: &Path, Reach { tls, also }: Reach) -> Vec<String
     let mut settings = vec![
         format!("listen_addresses=127.0.0.1{}", also.unwrap_or_default()),
         format!("unix_socket_directories={}", folder.display()),
-        // Only a crash of the machine can lose data without these, not a crash of the server.
+        // With these off, a crash of the machine can lose data, but a crash of the server cannot.
         "fsync=off".to_owned(),
         "full_page_writes=off".to_owned(),
         // Tests run concurrently, each with one or two pools.

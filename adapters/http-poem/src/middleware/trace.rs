@@ -91,7 +91,7 @@ impl<'a> RequestInProgress<'a> {
 impl Drop for RequestInProgress<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            // The router's pattern is not known here, so the documented path is used.
+            // The router has not reported its pattern, so this uses the path in the OpenAPI document.
             self.report(Answered::CLIENT_GONE, || {
                 let path = methods::documented(self.path());
                 path.map(|path| path.path.as_str())

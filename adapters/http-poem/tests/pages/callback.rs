@@ -7,7 +7,8 @@ use poem::http::{Method, header};
 use super::browser::{Browser, Page, between};
 use super::world::World;
 
-/// Returns a browser whose person is at a provider with a redirect flow, the code of its link and the callback address.
+/// Starts a redirect flow and leaves the person at the provider. Returns the browser, the link code and the callback
+/// address.
 async fn away(world: &World) -> (Browser<'_>, String, String) {
     world.provider.send_people_back();
     let code = world.ask("cli").await;

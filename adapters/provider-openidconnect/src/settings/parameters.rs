@@ -1,4 +1,4 @@
-//! Checks that extra parameters of the operator or a preset are not reserved.
+//! Rejects extra parameters with reserved names. The operator or a preset may have set them.
 
 use super::{ProviderSettings, SettingsError};
 

@@ -343,7 +343,8 @@ async fn no_metadata_at_all() {
     assert_eq!(kind(&error), ("unavailable", ""));
 }
 
-/// Starts an issuer whose metadata cannot be fetched while `up` is 0. The URL of its token endpoint contains `up`.
+/// Starts an issuer. While `up` is 0, its metadata cannot be fetched. Otherwise the URL of its token endpoint ends with
+/// `up`.
 async fn moody(up: Arc<AtomicUsize>) -> Stub {
     Stub::start(move |seen, base| {
         let version = up.load(Ordering::Relaxed);

@@ -406,7 +406,8 @@ async fn the_client_is_refused_at_the_token_endpoint() {
     }
 }
 
-// auth0/laravel-auth0 issue 42: for a wrong client id or secret, Auth0 returns the error of a person who has declined.
+// auth0/laravel-auth0 issue 42: for a wrong client id or secret, Auth0 returns the same error as for a person who
+// declines.
 #[tokio::test]
 async fn a_client_that_is_refused_like_a_person() {
     let stub = healthy_but("/token", || {

@@ -16,7 +16,7 @@ pub(crate) struct Idle {
 
 pub(crate) const PROVIDER: &str = "default";
 
-/// The person's id, followed by the number of the account.
+/// A person's id is this prefix and the number of the account.
 pub(crate) const PERSON: &str = "person-";
 
 const HOUR: i64 = 3_600_000;

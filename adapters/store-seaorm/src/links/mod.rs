@@ -1,4 +1,4 @@
-//! Links, from the code to their end.
+//! Stores links from the creation of their link code until they end.
 
 mod create;
 pub(crate) mod queries;

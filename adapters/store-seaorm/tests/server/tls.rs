@@ -67,7 +67,7 @@ async fn a_server_is_known_by_its_certificate() {
 async fn no_mode_protects_from_less_than_libpq_does_under_its_name() {
     let cluster = Cluster::start_with(Tls::Required);
     let Database { url, .. } = cluster.create_database();
-    // All modes with TLS.
+    // These modes all connect with TLS.
     opens(&format!("{url}?sslmode=allow")).await.unwrap();
     let root = format!("sslrootcert={}", cluster.ca_file().display());
     for mode in ["verify-ca", "require"] {

@@ -120,8 +120,8 @@ impl MemoryStore {
         self.lock().reads
     }
 
-    /// Lets `by` pass on `clock` during the next read of an account's tokens. The read returns the state from before
-    /// this delay.
+    /// Advances `clock` by `by` during the next read of an account's tokens. The read returns the state before the
+    /// advance.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
     }

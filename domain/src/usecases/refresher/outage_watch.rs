@@ -90,8 +90,8 @@ impl OutageWatch {
         }))
     }
 
-    /// Records in memory that the provider has refreshed a token. Writes nothing to the store, because the new tokens
-    /// are saved first.
+    /// Records in memory that the provider has refreshed a token. Does not write to the store, because the new tokens
+    /// must be saved before anything else.
     pub(super) fn note_success(&self, lease: &StoredTokens) {
         let provider = &lease.account.key.provider;
         self.known.refreshed(provider, self.clock.now());

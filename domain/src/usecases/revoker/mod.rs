@@ -96,8 +96,8 @@ impl Revoker {
         Ok(next.map(|at| at.since(self.clock.now())))
     }
 
-    /// Records the result of an attempt. Does nothing for `None`: the lease has expired, or the revocation was
-    /// cancelled.
+    /// Records the result of an attempt. Does nothing if there is no result, because the lease has expired or the
+    /// revocation was cancelled.
     ///
     /// # Errors
     /// When the store fails: call it again with the same result.

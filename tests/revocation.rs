@@ -30,7 +30,7 @@ async fn service(sandbox: &Sandbox) -> Service {
     service
 }
 
-/// Deletes the account of a key, with that key.
+/// Deletes the account of a key. The request is authenticated with this key.
 async fn delete(client: &Client, service: &Service, key: &str) -> Answer {
     let account = account(client, service, key).await;
     let id = account["id"].as_str().unwrap_or_default();

@@ -74,7 +74,7 @@ impl Scene {
         &self.services[fastrand::usize(..self.services.len())]
     }
 
-    /// Sends a request of the operator to any of the processes.
+    /// Sends a request with the admin key to any of the processes.
     async fn admin(&self, method: Method, path: &str) -> Answer {
         loop {
             let request = self.client.request(method.clone(), self.any().url(path));

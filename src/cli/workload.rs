@@ -92,7 +92,7 @@ pub(super) struct Identity<'a> {
 }
 
 impl Identity<'_> {
-    /// Returns the service, with a JWT that was requested less than [`FRESH_FOR`] ago.
+    /// Returns a profile of the service. Its access key is a JWT that was requested less than [`FRESH_FOR`] ago.
     pub(super) async fn profile(&mut self) -> Result<Profile, Failure> {
         let is_fresh = |issued: &Instant| issued.elapsed() < FRESH_FOR;
         let kept = self.fresh.as_ref().filter(|(_, issued)| is_fresh(issued));

@@ -1,4 +1,4 @@
-//! The proxy of the documentation before several replicas.
+//! Runs several replicas behind HAProxy, with the configuration from the documentation.
 
 use std::time::Duration;
 

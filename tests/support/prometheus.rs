@@ -22,7 +22,7 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts to scrape a port of this machine each second, with these rules; on return it answers.
+    /// Starts Prometheus with these rules and waits until it answers. It scrapes a port of this machine every second.
     pub(crate) async fn scraping(target: u16, rules: &Path) -> Self {
         let folder = tempfile::tempdir().expect("cannot make a temporary folder");
         let config = format!(

@@ -45,7 +45,8 @@ impl Service {
     /// The admin key of a service for the sandbox.
     pub(crate) const ADMIN_KEY: &str = "the-admin-key-of-the-test";
 
-    /// Starts a service with these settings, named without `CENTRAL_OAUTH_`; on return it answers.
+    /// Starts a service with these settings and waits until it answers. The names of settings leave out
+    /// `CENTRAL_OAUTH_`.
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let mut service = Self::prepare(settings);
         service.run().await;
@@ -93,7 +94,7 @@ impl Service {
         ])
     }
 
-    /// Starts a service for the sandbox's client, with a long provider timeout; on return it answers.
+    /// Starts a service with the sandbox as its provider and a long provider timeout. Waits until it answers.
     pub(crate) async fn start_for(sandbox: &Sandbox) -> Self {
         let mut service = Self::patient_for(sandbox);
         service.run().await;
@@ -211,7 +212,7 @@ impl Service {
         self.child = Some(self.spawn());
     }
 
-    /// Starts the service; on return it answers.
+    /// Starts the service and waits until it answers.
     pub(crate) async fn run(&mut self) {
         self.begin();
         let answers = timeout(START_WITHIN, self.answers()).await;

@@ -475,8 +475,8 @@ pub(super) async fn claim_revocation(
     lease
 }
 
-/// Lets eight processes claim until nothing is due. Asserts that they get at most four at once, all of this many, and none
-/// twice.
+/// Lets eight processes claim at most four at a time, until nothing is due. Asserts that `count` are claimed, each
+/// once.
 pub(super) async fn assert_each_is_claimed_once<Id, Claimed>(
     fixture: &dyn Fixture,
     count: usize,

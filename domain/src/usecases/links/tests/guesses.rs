@@ -4,7 +4,7 @@ use crate::link::GuessLimit;
 use crate::ports::StoreError;
 use crate::usecases::tests::*;
 
-/// Returns the result of a code that an address tries.
+/// Returns the result when a client at this address enters a code.
 async fn guess(services: &Services, code: &str, from: u8) -> Result<LinkReport, Refusal> {
     services
         .links

@@ -23,6 +23,13 @@ impl SeaOrmStore {
     }
 }
 
+/// Returns an SQL expression for the versions of two joined rows on PostgreSQL, by the names that `accounts` and `tokens`
+/// have in the statement: digits and letters. An `xmin` is the transaction that wrote the row. It identifies the version
+/// of a row in whatever order transactions commit.
+pub(crate) fn row_versions(accounts: &str, tokens: &str) -> String {
+    format!("'a' || {accounts}.xmin::text || 't' || {tokens}.xmin::text")
+}
+
 /// Repeats the last number until the length is a power of two. Every connection prepares one statement for each length,
 /// so this limits the number of prepared statements.
 pub(crate) fn padded(mut numbers: Vec<i64>) -> Vec<i64> {

@@ -4,9 +4,8 @@ use central_oauth_domain::grant::{AccountId, AccountKey, StoredTokens};
 use central_oauth_domain::ports::StoreError;
 use sea_orm::sea_query::{ExprTrait, IntoCondition, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    Iterable, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
-    SelectTwoRequired, UpdateMany, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable,
+    QueryFilter, QueryOrder, QueryResult, QuerySelect, SelectTwoRequired,
 };
 
 use crate::convert::{FoundTokens, rows, stored_tokens};
@@ -68,14 +67,11 @@ pub(super) async fn first(
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {
-    locking(which).select_two_required(accounts::Entity)
-}
-
-fn locking(which: impl IntoCondition) -> Select<tokens::Entity> {
     tokens::Entity::find()
         .inner_join(accounts::Entity)
         .filter(which.into_condition())
         .lock(LockType::NoKeyUpdate)
+        .select_two_required(accounts::Entity)
 }
 
 /// Saves the changes of a transition to locked tokens.
@@ -116,43 +112,8 @@ async fn update(
     Ok(())
 }
 
-/// Returns a statement that saves `after` if the stored rows still equal `before`. Returns `None` if the transition
-/// changes the account's row or changes nothing.
-pub(crate) fn save_unchanged(
-    before: &StoredTokens,
-    after: &StoredTokens,
-) -> Option<UpdateMany<tokens::Entity>> {
-    let ((account, tokens), (new_account, new_tokens)) = (rows(before), rows(after));
-    if changes(&account, new_account).is_some() {
-        return None;
-    }
-    let changed = changes(&tokens, new_tokens)?;
-    let number = tokens::Column::AccountId;
-    let this = Condition::all().add(number.eq(before.account.id.0));
-    let same = locking(this.add(equal(&tokens)).add(equal(&account)));
-    let same = same.select_only().column(number).into_query();
-    let saved = tokens::Entity::update_many().set(changed);
-    Some(saved.filter(number.in_subquery(same)))
-}
-
-/// The condition that a row has these values. Of sealed values only the presence is compared, because they may have
-/// been re-encrypted meanwhile.
-fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
-    let columns = <A::Entity as EntityTrait>::Column::iter();
-    columns.fold(Condition::all(), |all, column| {
-        let Some(value) = row.get(column).into_value() else {
-            return all;
-        };
-        let is_null = value == value.as_null();
-        all.add(match value {
-            _ if is_null => column.is_null(),
-            Value::Bytes(_) => column.is_not_null(),
-            value => column.eq(value),
-        })
-    })
-}
-
-fn changes<A: ActiveModelTrait>(before: &A, mut after: A) -> Option<A> {
+/// Returns the columns that differ, or `None` if all are equal.
+pub(crate) fn changes<A: ActiveModelTrait>(before: &A, mut after: A) -> Option<A> {
     for column in <A::Entity as EntityTrait>::Column::iter() {
         if before.get(column) == after.get(column) {
             after.not_set(column);

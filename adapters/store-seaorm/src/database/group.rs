@@ -12,6 +12,7 @@
 //! - A write whose caller is gone before it begins is skipped. A write that has begun is committed with the others.
 //! - A group queues for the writer like any transaction, so other transactions wait for one group, not for all of them.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,12 +23,38 @@ use tracing::{Instrument as _, Span};
 
 use super::session::Session;
 use super::sqlite::Sqlite;
-use super::waiting::{Group, Member, Writing};
+use super::waiting::{self, Member};
 use crate::error::unavailable;
 
 /// Maximum number of writes per group: enough to share the cost of a commit, and few enough that other transactions
 /// wait only milliseconds.
 const MOST: usize = 64;
+
+/// The future of a write that runs in a transaction.
+pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The writes that wait for a group commit.
+pub(super) type Group = waiting::Group<Box<dyn Write>>;
+
+/// A write with any type of result.
+#[async_trait]
+pub(super) trait Write: Member {
+    /// Runs the write. Returns whether it has succeeded.
+    async fn run(&mut self, session: &Session) -> bool;
+
+    /// Sends the caller the result, or the failure of the whole group.
+    fn answer(self: Box<Self>, committed: Result<(), DbErr>);
+}
+
+impl Member for Box<dyn Write> {
+    fn is_awaited(&self) -> bool {
+        (**self).is_awaited()
+    }
+
+    fn span(&self) -> Span {
+        (**self).span()
+    }
+}
 
 /// Runs `writing` in a group. If `writing` returns an error, its changes are rolled back.
 pub(super) async fn write<T, E, W>(file: &Arc<Sqlite>, writing: W) -> Result<T, E>
@@ -44,22 +71,16 @@ where
         span: Span::current(),
     };
     if file.group().join(Box::new(job)) {
-        tokio::spawn(commit_groups(Arc::clone(file)));
+        let file = Arc::clone(file);
+        tokio::spawn(async move {
+            let commit = || {
+                let file = Arc::clone(&file);
+                async move { commit_group(&file).await }
+            };
+            file.group().lead(commit).await;
+        });
     }
     answer.await.unwrap_or_else(|_| Err(ended_early().into()))
-}
-
-async fn commit_groups(file: Arc<Sqlite>) {
-    // The BEGIN and COMMIT of a group belong to the trace of its first member.
-    while let Some(span) = file.group().goes_on() {
-        let file = Arc::clone(&file);
-        let group = async move { commit_group(&file).await };
-        // A separate task, so that a panic ends only one group.
-        let group = tokio::spawn(group.instrument(span));
-        if let Err(error) = group.await {
-            tracing::error!(%error, "a group of database writes ended too early");
-        }
-    }
 }
 
 async fn commit_group(file: &Sqlite) {
@@ -83,7 +104,7 @@ async fn commit_group(file: &Sqlite) {
 async fn run(
     session: &Session,
     group: &Group,
-    members: &mut Vec<Box<dyn Member>>,
+    members: &mut Vec<Box<dyn Write>>,
 ) -> Result<bool, DbErr> {
     let mut savepoint = "SAVEPOINT member";
     while let Some((mut member, has_others)) = group.next() {
@@ -107,7 +128,7 @@ async fn run(
     Ok(!members.is_empty())
 }
 
-fn answer(members: Vec<Box<dyn Member>>, committed: &Result<(), DbErr>) {
+fn answer(members: Vec<Box<dyn Write>>, committed: &Result<(), DbErr>) {
     for member in members {
         member.answer(committed.clone());
     }
@@ -120,12 +141,11 @@ struct Job<T, E, W> {
     span: Span,
 }
 
-#[async_trait]
 impl<T, E, W> Member for Job<T, E, W>
 where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-    W: for<'a> FnOnce(&'a Session) -> Writing<'a, Result<T, E>> + Send + 'static,
+    T: Send,
+    E: Send,
+    W: Send,
 {
     fn is_awaited(&self) -> bool {
         !self.caller.is_closed()
@@ -134,7 +154,15 @@ where
     fn span(&self) -> Span {
         self.span.clone()
     }
+}
 
+#[async_trait]
+impl<T, E, W> Write for Job<T, E, W>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+    W: for<'a> FnOnce(&'a Session) -> Writing<'a, Result<T, E>> + Send + 'static,
+{
     async fn run(&mut self, session: &Session) -> bool {
         if let Some(writing) = self.writing.take() {
             let span = self.span.clone();

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::secret::Sealed;
-use sea_orm::{DbBackend, DbErr, QueryTrait};
+use sea_orm::DbErr;
 
 pub use clock::DatabaseClock;
 pub(crate) use commits::FileState;
@@ -31,13 +31,14 @@ pub use error::OpenError;
 pub(crate) use health::WriteHealth;
 pub(crate) use hold::Held;
 pub use pool_settings::PoolSettings;
+pub(crate) use postgres::MOST_SAVED_AT_ONCE;
 pub(crate) use session::{NO_TIMEOUTS, Session};
 
 use crate::error::{is_storage_failure, unavailable};
 use crate::url::{DatabaseUrl, Place};
+use group::Writing;
 use postgres::Postgres;
 use sqlite::Sqlite;
-use waiting::Writing;
 
 /// How many connections are open, and how many of them are busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,15 +148,15 @@ impl Database {
         matches!(self, Self::Postgres(server) if server.saves_at_once())
     }
 
-    /// Runs one statement without BEGIN and COMMIT. Returns `true` if PostgreSQL has confirmed a change. After `false`,
-    /// the statement may or may not have changed the row: the caller must record the result in a transaction. With
-    /// SQLite, runs nothing and returns `false`.
-    pub(crate) async fn save_at_once(&self, statement: &impl QueryTrait) -> bool {
-        let Self::Postgres(server) = self else {
-            return false;
-        };
-        let saved = server.save_at_once(statement.build(DbBackend::Postgres));
-        saved.await.unwrap_or(false)
+    /// Saves a row, a JSON object, together with other rows that wait. `sql` takes a JSON array of up to
+    /// [`MOST_SAVED_AT_ONCE`] rows and returns the places in it, from 1 on, of the rows that it has saved. It runs without
+    /// BEGIN and COMMIT. Returns `true` if PostgreSQL has confirmed that the row is saved. After `false`, it may or may
+    /// not be saved: the caller must record the result in a transaction. With SQLite, runs nothing and returns `false`.
+    pub(crate) async fn save_at_once(&self, sql: &'static str, row: String) -> bool {
+        match self {
+            Self::Postgres(server) => server.save(sql, row).await,
+            Self::Sqlite(_) => false,
+        }
     }
 
     pub(crate) fn health(&self) -> &Arc<WriteHealth> {

@@ -18,12 +18,12 @@ use tokio::time::Instant;
 
 use super::commits::FileState;
 use super::error::OpenError;
+use super::group::Group;
 use super::health::WriteHealth;
 use super::open_file::{BUSY_TIMEOUT, OpenFile, moved};
 use super::peek;
 use super::session::{Channel, Session};
 use super::transaction::{Origin, Transaction};
-use super::waiting::Group;
 use super::watched::{span, traced};
 use crate::error::is_locked;
 use crate::url::DatabaseUrl;

@@ -1,50 +1,71 @@
-//! The writes that wait for a group commit.
+//! Writes that wait to be written together.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::Mutex;
 
 use central_oauth_domain::lock::lock;
+use tracing::{Instrument as _, Span};
 
-use async_trait::async_trait;
-use sea_orm::DbErr;
-use tracing::Span;
+/// The writes that wait for the next group, in order.
+pub(super) struct Group<M>(Mutex<Waiting<M>>);
 
-use super::session::Session;
-
-/// The future of a write that runs in a transaction.
-pub(super) type Writing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// The writes that wait for a group commit, in order.
-#[derive(Default)]
-pub(super) struct Group(Mutex<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    members: VecDeque<Box<dyn Member>>,
-    /// Whether a task is committing `members`.
+struct Waiting<M> {
+    members: VecDeque<M>,
+    /// Whether a task is running [`Group::lead`].
     is_led: bool,
 }
 
-impl Group {
-    /// Adds a write. Returns whether the caller must start the task that commits.
-    pub(super) fn join(&self, member: Box<dyn Member>) -> bool {
+/// A write that waits.
+pub(super) trait Member: Send {
+    /// Whether the caller still waits.
+    fn is_awaited(&self) -> bool;
+
+    fn span(&self) -> Span;
+}
+
+impl<M> Default for Group<M> {
+    fn default() -> Self {
+        Self(Mutex::new(Waiting {
+            members: VecDeque::new(),
+            is_led: false,
+        }))
+    }
+}
+
+impl<M: Member> Group<M> {
+    /// Adds a write. Returns whether the caller must start a task that runs [`Group::lead`].
+    pub(super) fn join(&self, member: M) -> bool {
         let mut waiting = lock(&self.0);
         waiting.members.push_back(member);
         !std::mem::replace(&mut waiting.is_led, true)
     }
 
+    /// Runs `write_group` until no write waits.
+    pub(super) async fn lead<F>(&self, write_group: impl Fn() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        // The statements of a group belong to the trace of its first member.
+        while let Some(span) = self.goes_on() {
+            // A separate task, so that a panic ends only one group.
+            let group = tokio::spawn(write_group().instrument(span));
+            if let Err(error) = group.await {
+                tracing::error!(%error, "a group of database writes ended too early");
+            }
+        }
+    }
+
     /// Returns the span of the first waiting write. If no write waits, returns `None`, and the next [`Group::join`]
     /// returns true.
-    pub(super) fn goes_on(&self) -> Option<Span> {
+    fn goes_on(&self) -> Option<Span> {
         let mut waiting = lock(&self.0);
-        let span = waiting.members.front().map(|member| member.span());
+        let span = waiting.members.front().map(Member::span);
         waiting.is_led = span.is_some();
         span
     }
 
     /// Removes the next write whose caller still waits. Returns it, and whether more writes wait.
-    pub(super) fn next(&self) -> Option<(Box<dyn Member>, bool)> {
+    pub(super) fn next(&self) -> Option<(M, bool)> {
         let mut waiting = lock(&self.0);
         loop {
             let member = waiting.members.pop_front()?;
@@ -54,22 +75,7 @@ impl Group {
         }
     }
 
-    pub(super) fn take_all(&self) -> Vec<Box<dyn Member>> {
+    pub(super) fn take_all(&self) -> Vec<M> {
         lock(&self.0).members.drain(..).collect()
     }
-}
-
-/// A write with any type of result.
-#[async_trait]
-pub(super) trait Member: Send {
-    /// Whether the caller still waits.
-    fn is_awaited(&self) -> bool;
-
-    fn span(&self) -> Span;
-
-    /// Runs the write. Returns whether it has succeeded.
-    async fn run(&mut self, session: &Session) -> bool;
-
-    /// Sends the caller the result, or the failure of the whole group.
-    fn answer(self: Box<Self>, committed: Result<(), DbErr>);
 }

@@ -10,7 +10,7 @@ use central_oauth_domain::ports::RowVersion;
 use central_oauth_domain::secret::KeyedHash;
 use central_oauth_domain::{Fault, FaultCode, Label};
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, DbBackend, QueryFilter, QueryOrder, QuerySelect, Statement};
 
 use super::{NOW, assert_uses, plan, plan_on_server};
 use crate::accounts::filtered;
@@ -18,7 +18,7 @@ use crate::accounts::labels::labels_of;
 use crate::accounts::locked::locked;
 use crate::entities::{access_keys, accounts, tokens, used_tokens};
 use crate::links::queries;
-use crate::refreshes::{open_providers, outages};
+use crate::refreshes::{open_providers, outages, saved};
 use crate::statements::delete_before;
 use crate::{claims, grant_ends, keys, outbox, reads, seals, workloads};
 
@@ -38,7 +38,7 @@ async fn keys_are_found_by_their_hash_and_links_by_their_key() {
 }
 
 #[tokio::test]
-async fn what_keys_open_is_read_and_confirmed_by_indexes() {
+async fn what_keys_open_is_read_confirmed_and_saved_by_indexes() {
     let hash = KeyedHash::from_bytes([0; 32]);
     let seen = [(AccessKeyId(1), RowVersion("x".into()))];
     let questions = |backend| {
@@ -52,7 +52,8 @@ async fn what_keys_open_is_read_and_confirmed_by_indexes() {
         let plan = plan(question).await.replace("SCAN seen", "");
         assert!(!plan.contains("SCAN"), "{plan}");
     }
-    for question in questions(DbBackend::Postgres) {
+    let save = Statement::from_sql_and_values(DbBackend::Postgres, &*saved::SAVE, ["[]".into()]);
+    for question in questions(DbBackend::Postgres).into_iter().chain([save]) {
         let plan = plan_on_server(question).await;
         assert!(!plan.contains("Seq Scan"), "{plan}");
     }

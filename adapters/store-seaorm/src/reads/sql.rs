@@ -10,6 +10,7 @@ use central_oauth_domain::secret::KeyedHash;
 use sea_orm::{DbBackend, IdenStatic, Iterable, Statement};
 
 use crate::entities::{access_keys, accounts, tokens};
+use crate::statements::row_versions;
 
 /// The prefix of the key's columns in the result.
 pub(super) const KEY: &str = "k_";
@@ -99,15 +100,13 @@ fn changed_sql(backend: DbBackend) -> String {
 /// Returns an SQL expression for the version of a key, its account and its tokens: digits and letters, or NULL without
 /// tokens.
 ///
-/// On PostgreSQL, the version contains the `xmin` of account and tokens: the transaction that wrote the row. An `xmin`
-/// identifies the version of a row in whatever order transactions commit. For the key, the version contains the
-/// relevant columns instead, because recording a use changes `xmin` too. SQLite has no row versions, so the version
-/// contains all relevant columns, and the first bytes of the access token, which include its nonce.
+/// On PostgreSQL, the version contains the [versions](row_versions) of account and tokens. For the key, it contains the
+/// relevant columns instead, because recording a use changes the version of the row. SQLite has no row versions, so the
+/// version contains all relevant columns, and the first bytes of the access token, which include its nonce.
 fn version(backend: DbBackend) -> String {
     if backend == DbBackend::Postgres {
-        return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \
-                || a.xmin::text || 't' || t.xmin::text"
-            .to_owned();
+        let key = "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '')";
+        return format!("{key} || {}", row_versions("a", "t"));
     }
     let keys = access_keys::Column::iter().filter(|column| {
         use access_keys::Column::{AccountId, ExpiresAt, Role};

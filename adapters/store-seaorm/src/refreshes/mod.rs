@@ -5,6 +5,7 @@ pub(crate) mod lease_cache;
 pub(crate) mod open_providers;
 pub(crate) mod outages;
 mod record;
+pub(crate) mod saved;
 
 use std::time::Duration;
 
@@ -20,12 +21,13 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 pub(crate) use record::change;
 
-use crate::accounts::locked::{lock, lock_all, save, save_unchanged};
+use crate::accounts::locked::{lock, lock_all, save};
 use crate::claims;
 use crate::database::Purpose;
 use crate::entities::tokens::{Column, Entity};
 use crate::error::failed;
 use crate::store::SeaOrmStore;
+use lease_cache::versions;
 
 #[async_trait]
 impl RefreshStore for SeaOrmStore {
@@ -48,7 +50,7 @@ impl RefreshStore for SeaOrmStore {
         if rows.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let time = self.time.clone();
+        let (time, saves_at_once) = (self.time.clone(), self.database.saves_at_once());
         let claimed = self.database.write(Purpose::Change, move |db| {
             Box::pin(async move {
                 let (now, lease_until) = time.both(db, now, lease_until).await?;
@@ -58,11 +60,13 @@ impl RefreshStore for SeaOrmStore {
                     None => due,
                 };
                 let rows = claims::claim(db, due, lease_until, Ok).await?;
-                claim::with_accounts(db, rows).await
+                let accounts = rows.iter().map(|row| row.account_id);
+                let versions = versions(db, accounts.filter(|_| saves_at_once).collect()).await?;
+                Ok::<_, StoreError>((claim::with_accounts(db, rows).await?, versions))
             })
         });
-        let claimed = claimed.await?;
-        self.lease_cache.remember(&self.database, &claimed);
+        let (claimed, versions) = claimed.await?;
+        self.lease_cache.remember(&claimed, versions);
         Ok(claimed)
     }
 
@@ -73,7 +77,7 @@ impl RefreshStore for SeaOrmStore {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError> {
-        let time = self.time.clone();
+        let (time, saves_at_once) = (self.time.clone(), self.database.saves_at_once());
         let claimed = self.database.write(Purpose::Change, move |db| {
             Box::pin(async move {
                 let (now, lease_until) = time.both(db, now, lease_until).await?;
@@ -81,12 +85,14 @@ impl RefreshStore for SeaOrmStore {
                 let claimed = stored.claim(seen, now, lease_until);
                 let claimed = claimed.ok_or(StoreError::Conflict)?;
                 save(db, &stored, &claimed).await?;
-                Ok::<_, StoreError>(claimed)
+                let accounts = saves_at_once.then_some(account.0);
+                let versions = versions(db, accounts.into_iter().collect()).await?;
+                Ok::<_, StoreError>((claimed, versions))
             })
         });
-        let claimed = claimed.await?;
+        let (claimed, versions) = claimed.await?;
         let row = std::slice::from_ref(&claimed);
-        self.lease_cache.remember(&self.database, row);
+        self.lease_cache.remember(row, versions);
         Ok(claimed)
     }
 
@@ -121,12 +127,12 @@ impl RefreshStore for SeaOrmStore {
         tokens: RefreshedTokens,
         audit: AuditDraft,
     ) -> Result<RecordedRefresh, StoreError> {
-        if let Some(claimed) = self.lease_cache.take(account)
+        if let Some((claimed, version)) = self.lease_cache.take(account)
             && let Some((next, recorded)) = claimed.record_refresh(generation, lease, tokens.clone())
             // An audit entry needs a transaction.
             && AuditEvent::of_refresh(&claimed.account, &next.account).is_none()
-            && let Some(save) = save_unchanged(&claimed, &next)
-            && self.database.save_at_once(&save).await
+            && let Some(row) = saved::row(&claimed, &version, &next)
+            && self.database.save_at_once(&saved::SAVE, row).await
         {
             return Ok(recorded);
         }

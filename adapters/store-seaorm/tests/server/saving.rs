@@ -9,8 +9,8 @@ use central_oauth_domain::ports::{
 };
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database};
-use sea_orm::{ConnectionTrait, TransactionTrait};
-use tokio::task::JoinSet;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
@@ -87,6 +87,95 @@ async fn an_answer_is_saved_by_another_connection_before_a_dead_one_is_given_up_
     question.abort();
 }
 
+/// Logs the statement and the transaction of each saved refresh.
+const LOG: &str = "CREATE TABLE saved (account_id bigint, txid bigint, sql text); \
+    CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+    INSERT INTO saved VALUES (new.account_id, txid_current(), current_query()); RETURN NULL; END $$; \
+    CREATE TRIGGER note AFTER UPDATE ON tokens FOR EACH ROW \
+    WHEN (new.generation > old.generation) EXECUTE FUNCTION note()";
+
+/// Links four accounts and claims their refreshes. Starts to record the results while another session has locked the
+/// tokens of the first account, so the results of the others wait for the first one.
+async fn recording_behind_a_lock(
+    on_server: &OnServer,
+) -> (Vec<StoredTokens>, DatabaseTransaction, Vec<Recording>) {
+    let cluster = Cluster::shared();
+    cluster.execute(&on_server.database, LOG);
+    let other = sea_orm::Database::connect(cluster.url(&on_server.database));
+    let other = other.await.unwrap();
+    let mut claimed = Vec::new();
+    for n in 1..=4 {
+        let account = linked(&on_server.store, n, &format!("person {n}")).await;
+        let lease = on_server
+            .store
+            .claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
+        claimed.push(lease.await.unwrap());
+    }
+    let lock = other.begin().await.unwrap();
+    let first = claimed[0].account.id.0;
+    lock.execute_unprepared(&format!(
+        "SELECT 1 FROM tokens WHERE account_id = {first} FOR UPDATE"
+    ))
+    .await
+    .unwrap();
+    let mut recordings = Vec::new();
+    for claimed in claimed.clone() {
+        let store = Arc::clone(&on_server.store);
+        recordings.push(tokio::spawn(async move {
+            let (generation, lease) = (claimed.generation, claimed.lease.version);
+            let tokens = answer("two", "two");
+            store
+                .record_refresh(claimed.account.id, generation, lease, tokens, audit())
+                .await
+        }));
+        // The first one waits for the lock before the others begin.
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND wait_event_type = 'Lock'";
+        while cluster.execute(&on_server.database, waiting).trim() != "1" {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+    (claimed, lock, recordings)
+}
+
+type Recording = JoinHandle<Result<RecordedRefresh, StoreError>>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_that_wait_together_are_saved_in_one_statement() {
+    let on_server = OnServer::new().await;
+    let server = |sql: &str| Cluster::shared().execute(&on_server.database, sql);
+    let (claimed, lock, recordings) = recording_behind_a_lock(&on_server).await;
+    let changed = claimed[2].account.id.0;
+    server(&format!(
+        "UPDATE tokens SET ambiguous = true WHERE account_id = {changed}"
+    ));
+    lock.rollback().await.unwrap();
+    for recording in recordings {
+        assert_eq!(recording.await.unwrap().unwrap(), RecordedRefresh::Stored);
+    }
+    for claimed in claimed {
+        let stored = on_server.store.tokens(claimed.account.id).await.unwrap();
+        assert_eq!(stored.unwrap().generation, claimed.generation.next());
+    }
+    let groups = "SELECT string_agg(account_id::text, ' ' ORDER BY account_id) FROM saved \
+                  GROUP BY txid ORDER BY 1";
+    // The changed row was read again and saved by itself.
+    assert_eq!(server(groups).trim(), "1\n2 4\n3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_whose_row_is_locked_does_not_delay_the_others() {
+    let on_server = OnServer::new().await;
+    let (_, lock, mut recordings) = recording_behind_a_lock(&on_server).await;
+    let first = recordings.remove(0);
+    for recording in recordings {
+        assert_eq!(recording.await.unwrap().unwrap(), RecordedRefresh::Stored);
+    }
+    assert!(!first.is_finished(), "the row is still locked");
+    lock.rollback().await.unwrap();
+    assert_eq!(first.await.unwrap().unwrap(), RecordedRefresh::Stored);
+}
+
 /// Claims an account's refresh, changes its rows afterwards, and records the response.
 async fn recorded_after(
     store: &SeaOrmStore,
@@ -110,20 +199,15 @@ async fn recorded_after(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_were_read_again() {
     let (on_server, on_disk) = (OnServer::new().await, OnDisk::new().await);
-    let log = "CREATE TABLE saved (sql text); \
-        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS \
-        $$ BEGIN INSERT INTO saved VALUES (current_query()); RETURN NULL; END $$; \
-        CREATE TRIGGER note AFTER UPDATE ON tokens FOR EACH ROW \
-        WHEN (new.generation > old.generation) EXECUTE FUNCTION note()";
     let server = async |sql: &str| {
         Cluster::shared().execute(&on_server.database, sql);
     };
     let file = async |sql: &str| on_disk.scratch.execute(sql).await;
-    server(log).await;
+    server(LOG).await;
     for (n, (change, is_at_once)) in (1..).zip([
         ("SELECT 1", true),
         // Re-encrypted with another key.
-        ("UPDATE tokens SET refresh_token = 'again' WHERE account_id = $1", true),
+        ("UPDATE tokens SET refresh_token = 'again' WHERE account_id = $1", false),
         ("UPDATE tokens SET ambiguous = true WHERE account_id = $1", false),
         ("UPDATE tokens SET lease_version = 9 WHERE account_id = $1", false),
         ("UPDATE tokens SET generation = 9 WHERE account_id = $1", false),

@@ -1,5 +1,6 @@
 //! A PostgreSQL server and its connections.
 
+mod saves;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement,
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, QueryResult, Statement,
     TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +25,8 @@ use super::transaction::{Origin, Transaction, in_a_task};
 use super::watched::{span, traced, with_timeout};
 use crate::error::is_disconnected;
 use crate::url::Server;
+pub(crate) use saves::MOST_SAVED_AT_ONCE;
+use saves::Saves;
 use settings::{connect_options, pool_options, setup, try_out};
 
 /// How much longer than the statement timeout a session waits for the response.
@@ -40,6 +43,7 @@ pub(crate) struct Postgres {
     /// Limits concurrent saves to the connections of `saving`. Otherwise a save that waits for other saves would look
     /// like an unresponsive server.
     turns: Arc<Semaphore>,
+    saves: Saves,
     settings: PoolSettings,
     is_pooled: bool,
     health: Arc<WriteHealth>,
@@ -87,6 +91,7 @@ impl Postgres {
                 None,
             ),
             turns: Arc::new(Semaphore::new(saving as usize)),
+            saves: Saves::default(),
             settings,
             is_pooled,
             health: Arc::default(),
@@ -124,23 +129,28 @@ impl Postgres {
         !self.is_pooled
     }
 
-    /// Runs one saving statement without BEGIN and COMMIT. Returns whether it has changed anything. After an error,
-    /// that is unknown.
+    /// Saves a row without BEGIN and COMMIT. Returns whether PostgreSQL has confirmed it. After `false`, the row may or
+    /// may not have been saved.
+    pub(super) async fn save(self: &Arc<Self>, sql: &'static str, row: String) -> bool {
+        saves::save(self, sql, row).await
+    }
+
+    /// Runs one saving statement without BEGIN and COMMIT. Returns a row for each row that it has changed. After an
+    /// error, it is unknown what has changed.
     ///
     /// The statement runs in a task of its own, which continues after the response timeout: just after a failover, a
     /// connection may take longer than that, and it saves the tokens earlier than a connection that the retry opens.
-    pub(super) async fn save_at_once(&self, statement: Statement) -> Result<bool, DbErr> {
+    async fn save_at_once(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let _turn = self.turn_to_save().await?;
         let (connections, response_timeout) = self.saving.current();
-        let save = in_a_task(async move { connections.execute_raw(statement).await });
+        let save = in_a_task(async move { connections.query_all_raw(statement).await });
         let save = with_timeout(Some(&response_timeout), save);
         let saved = traced(span(DbBackend::Postgres, "UPDATE"), save).await?;
-        let has_changed = saved.rows_affected() > 0;
         self.saving.note_success();
-        if has_changed {
+        if !saved.is_empty() {
             self.health.committed();
         }
-        Ok(has_changed)
+        Ok(saved)
     }
 
     async fn turn_to_save(&self) -> Result<OwnedSemaphorePermit, DbErr> {

@@ -63,8 +63,8 @@ pub(super) async fn first(
 }
 
 /// Selects and locks rows of tokens and their accounts, tokens first. If only one of the two rows were locked, the
-/// other would be returned as it was before the wait for the lock. To lock several accounts, order by the id of the
-/// tokens.
+/// other would be returned as it was before the wait for the lock. To lock several accounts, order the rows by the id
+/// of the tokens, to avoid deadlocks.
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {
@@ -135,8 +135,8 @@ pub(crate) fn save_unchanged(
     Some(saved.filter(number.in_subquery(same)))
 }
 
-/// The condition that a row has these values. Of sealed values only the presence is compared, because they may have
-/// been re-encrypted meanwhile.
+/// Returns the condition that a row has these values. Sealed values may have been re-encrypted meanwhile, so the
+/// condition checks only whether they are NULL.
 fn equal<A: ActiveModelTrait>(row: &A) -> Condition {
     let columns = <A::Entity as EntityTrait>::Column::iter();
     columns.fold(Condition::all(), |all, column| {

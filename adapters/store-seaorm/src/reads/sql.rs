@@ -18,7 +18,7 @@ pub(super) const ACCOUNT: &str = "a_";
 /// The prefix of the columns of the account's tokens.
 pub(super) const TOKENS: &str = "t_";
 
-/// Selects the key with this hash, and its account and tokens, if it has an account.
+/// Selects the key with this hash. Also selects its account and tokens, if the key has an account.
 pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| opening_sql(DbBackend::Sqlite)),
@@ -28,7 +28,7 @@ pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     Statement::from_sql_and_values(backend, text(backend, &SQL), [hash.into()])
 }
 
-/// Selects the keys whose stored version differs from that in `seen`.
+/// Selects the keys whose stored version differs from the version in `seen`.
 pub(crate) fn changed(backend: DbBackend, seen: &[(AccessKeyId, RowVersion)]) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| changed_sql(DbBackend::Sqlite)),
@@ -81,7 +81,7 @@ fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> Stri
     columns.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns a statement that makes three index lookups per key, whatever the planner knows about the tables.
+/// Returns a statement that makes three index lookups per key, regardless of the planner's statistics.
 fn changed_sql(backend: DbBackend) -> String {
     let seen = match backend {
         DbBackend::Postgres => "json_each_text($1::json)",
@@ -99,10 +99,11 @@ fn changed_sql(backend: DbBackend) -> String {
 /// Returns an SQL expression for the version of a key, its account and its tokens: digits and letters, or NULL without
 /// tokens.
 ///
-/// On PostgreSQL, the version contains the `xmin` of account and tokens: the transaction that wrote the row. An `xmin`
-/// identifies the version of a row in whatever order transactions commit. For the key, the version contains the
-/// relevant columns instead, because recording a use changes `xmin` too. SQLite has no row versions, so the version
-/// contains all relevant columns, and the first bytes of the access token, which include its nonce.
+/// On PostgreSQL, the version contains the `xmin` of account and tokens, which is the id of the transaction that wrote
+/// the row. An `xmin` identifies the version of a row, regardless of the order in which transactions commit. For the
+/// key, the version contains the relevant columns instead, because recording a use changes `xmin` too. SQLite has no
+/// row versions, so the version contains all relevant columns, and the first bytes of the access token, which include
+/// its nonce.
 fn version(backend: DbBackend) -> String {
     if backend == DbBackend::Postgres {
         return "k.role || k.account_id || 'x' || coalesce(k.expires_at::text, '') || 'a' \
@@ -119,7 +120,7 @@ fn version(backend: DbBackend) -> String {
         .map(|column| format!("k.{}", column.as_str()))
         .chain(accounts.map(|column| format!("a.{}", column.as_str())))
         .chain(tokens.map(|column| format!("t.{}", column.as_str())));
-    // As SQL literals, because the columns have different types.
+    // Converts the values to SQL literals, because the columns have different types.
     let names = names.map(|name| format!("quote({name})"));
     let names = names.collect::<Vec<_>>().join(", ");
     format!(

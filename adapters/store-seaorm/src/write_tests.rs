@@ -83,8 +83,8 @@ impl SeaOrmStore {
 }
 
 /// Returns a name for the transaction of this session; `None` on SQLite. Fails while PostgreSQL has not ended the
-/// transaction of the last test. If that commit waits for a synchronous standby that is gone, the next commit would
-/// wait too, on another connection.
+/// transaction of the last test. If the commit of that test waits for a synchronous standby that is gone, another
+/// commit would wait too and occupy another connection.
 async fn name_unless_open(
     write: &Session,
     last: Option<&str>,

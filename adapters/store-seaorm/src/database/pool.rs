@@ -17,7 +17,8 @@ use crate::error::is_busy;
 /// respond in time eventually.
 const GENERATIONS_PER_TIMEOUT: u32 = 3;
 /// How much longer the pool's acquire timeout is than the response timeout. The response timeout must expire first,
-/// because it replaces the connections. A save continues meanwhile, so a slow connection can still complete the save.
+/// because its expiry replaces the connections. A save continues meanwhile, so a slow connection can still complete the
+/// save.
 const LATER: Duration = Duration::from_secs(2);
 
 /// Maximum time that a connection hangs after its server has disappeared. After this time, TCP times out.

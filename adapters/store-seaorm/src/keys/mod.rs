@@ -300,7 +300,7 @@ pub(crate) fn expired(expired_before: Timestamp, limit: u64) -> Select<Entity> {
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
 }
 
-/// The condition that a key has not expired.
+/// Matches keys that have not expired.
 pub(crate) fn not_expired(now: Timestamp) -> Condition {
     Condition::any()
         .add(Column::ExpiresAt.is_null())

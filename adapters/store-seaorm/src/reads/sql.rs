@@ -132,8 +132,8 @@ fn version(backend: DbBackend) -> String {
 /// How many bytes of a sealed value are compared: more than its header and nonce.
 const SEALED_START: usize = 24;
 
-/// Whether a column is left out of the version because it is long. The access token is represented by its first bytes;
-/// the other columns change only together with it or with the generation.
+/// Whether a column is left out of the version because it is long. The access token is represented by its first bytes.
+/// The other columns change only together with the access token or with the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
     use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith};
     matches!(column, AccessToken | RefreshToken | Extra | SealedWith)

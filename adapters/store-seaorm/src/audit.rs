@@ -29,7 +29,7 @@ use crate::locks::{self, Alone};
 use crate::statements::{finds_any, insert_unless_taken};
 use crate::store::{MOST_AT_ONCE, SeaOrmStore};
 
-/// Rows in one statement. A row has at most ten values, and SQLite accepts 32,766 values in a statement.
+/// Maximum number of rows in one INSERT. A row has at most ten values, and SQLite accepts 32,766 values in a statement.
 const ROWS_AT_ONCE: usize = 1_000;
 
 #[async_trait]
@@ -150,7 +150,8 @@ pub(crate) async fn store(
     Ok(())
 }
 
-/// Removes the oldest entries from the inbox. Returns how many, and those that the log does not contain yet.
+/// Removes the oldest entries from the inbox. Returns how many were removed, and the removed entries that are not in
+/// the log yet.
 async fn take(
     db: &impl ConnectionTrait,
     limit: u64,
@@ -187,7 +188,7 @@ pub(crate) fn with_references(references: Vec<Vec<u8>>) -> Select<Entity> {
         .filter(Column::Reference.is_in(references))
 }
 
-/// Returns the number of the last entry of the log, or zero.
+/// Returns the number of the last entry of the log, or zero if the log is empty.
 pub(crate) async fn head(db: &impl ConnectionTrait) -> Result<AuditNumber, StoreError> {
     let last = last(db).await?;
     Ok(last.map_or(AuditNumber(0), |last| last.number))

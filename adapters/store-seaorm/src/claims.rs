@@ -23,7 +23,7 @@ pub(crate) trait Leased: Table {
     /// The later of [`Leased::NEXT_AT`] and [`Leased::LEASE_UNTIL`]; NULL if the row is never due.
     const DUE_AT: Self::Column;
     const LEASE_UNTIL: Self::Column;
-    /// When the row is due, leased or not.
+    /// When the row is due, regardless of its lease.
     const NEXT_AT: Self::Column;
     const VERSION: Self::Column;
 
@@ -73,8 +73,8 @@ pub(crate) fn next_due<E: Leased>(busy: &[ProviderName]) -> Select<E> {
         .limit(1)
 }
 
-/// Leaves out due times that SQLite has stored as text, which compares greater than all numbers. `coalesce` keeps the
-/// planner from choosing an index for this condition; the other conditions have better indexes.
+/// Leaves out due times that SQLite has stored as text, because text compares greater than all numbers. `coalesce`
+/// keeps the planner from choosing an index for this condition, because the other conditions have better indexes.
 pub(crate) fn is_time<E: Leased>() -> SimpleExpr {
     let due_at = [Expr::col(E::DUE_AT), Expr::val(0_i64)];
     Func::coalesce(due_at).lte(i64::MAX)
@@ -108,8 +108,8 @@ pub(crate) async fn claim<E: Leased, T>(
     })
 }
 
-/// The statement that leases rows and returns them. PostgreSQL evaluates a common table expression exactly once if it
-/// locks rows. A subquery could be evaluated repeatedly, and would then lease more rows than the limit.
+/// Returns a statement that leases rows and returns them. PostgreSQL evaluates a common table expression exactly once
+/// if it locks rows. A subquery could be evaluated repeatedly, and would then lease more rows than the limit.
 pub(crate) fn lease_due<E: Leased>(due: Select<E>, lease_until: Timestamp) -> WithQuery {
     let name = Alias::new("due");
     let mut due_rows = CommonTableExpression::new();

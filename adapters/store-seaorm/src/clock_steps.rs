@@ -1,4 +1,4 @@
-//! Repairs times that were stored while a clock was ahead: times further in the future than any rule allows.
+//! Repairs times that were stored while a clock was ahead. These times are further in the future than any rule allows.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn any(
     )
 }
 
-/// Rows whose lease or pause lies beyond the horizon.
+/// Selects rows whose lease or pause ends beyond the horizon.
 pub(crate) fn beyond<E: Leased>(now: Timestamp, horizon: Horizon) -> Select<E> {
     let longest_lease = (now + horizon.lease).as_millis();
     let longest_pause = (now + horizon.pause).as_millis();
@@ -88,8 +88,8 @@ pub(crate) fn beyond<E: Leased>(now: Timestamp, horizon: Horizon) -> Select<E> {
         .filter(is_beyond)
 }
 
-/// Tokens whose lease, or whose pause after a failure, is beyond the horizon. The literal condition repeats that of
-/// `ix_tokens_waiting_until`, so that the planner can use this index.
+/// Selects tokens whose lease, or whose pause after a failure, ends beyond the horizon. The literal condition equals
+/// the condition of `ix_tokens_waiting_until`, so the planner can use this index.
 pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity> {
     use tokens::Column;
     let longest_lease = (now + horizon.lease).as_millis();
@@ -105,7 +105,7 @@ pub(crate) fn paused(now: Timestamp, horizon: Horizon) -> Select<tokens::Entity>
         .filter(Column::LeaseUntil.gt(longest_lease).or(pauses))
 }
 
-/// Tokens that are refreshed and that were obtained in the future.
+/// Selects tokens with a planned refresh whose `obtained_at` is in the future.
 pub(crate) fn obtained_ahead(now: Timestamp) -> Select<tokens::Entity> {
     use tokens::Column;
     tokens::Entity::find()
@@ -135,7 +135,7 @@ fn expired_tokens(now: Timestamp) -> UpdateMany<tokens::Entity> {
         )
 }
 
-/// Outages whose next probe is too far ahead.
+/// Selects outages whose next probe is too far ahead.
 fn probed_late(now: Timestamp, pause: Duration) -> Select<outages::Entity> {
     outages::Entity::find()
         .select_only()
@@ -156,7 +156,8 @@ fn probe_now(now: Timestamp, pause: Duration) -> UpdateMany<outages::Entity> {
         .filter(is_probed_late(now, pause))
 }
 
-/// Links without failed polls whose next poll is more than one interval plus [`STORED_WITHIN`] from now.
+/// Selects links whose next poll is more than one interval plus [`STORED_WITHIN`] from now. Leaves out links with
+/// failed polls.
 pub(crate) fn polled_late(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     let latest = (now + STORED_WITHIN).as_millis();
@@ -176,7 +177,7 @@ fn polled_soon(now: Timestamp) -> UpdateMany<device_codes::Entity> {
     device_codes::Entity::update_many().col_expr(Column::PollNextAt, next_at)
 }
 
-/// Links whose deadline is further ahead than any rule allows.
+/// Selects links whose deadline is further ahead than any rule allows.
 pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
     use device_codes::Column;
     device_codes::Entity::find()
@@ -186,7 +187,7 @@ pub(crate) fn endless(now: Timestamp) -> Select<device_codes::Entity> {
         .filter(Column::ExpiresAt.gt((now + Link::LONGEST).as_millis()))
 }
 
-/// Sets the deadline so far back that the grace period for a last response of the provider is over too.
+/// Sets the deadline so far in the past that even the grace period for the final poll is over.
 fn expired(now: Timestamp) -> UpdateMany<device_codes::Entity> {
     let deadline = Expr::value((now - Link::FINAL_POLL_GRACE).as_millis());
     device_codes::Entity::update_many().col_expr(device_codes::Column::ExpiresAt, deadline)

@@ -1,8 +1,8 @@
 //! Rows that cannot be read, for example because the file was damaged or a newer version wrote them.
 //!
-//! A damaged row must not hide other rows or stop the service. All reads of several rows go through this module: it
-//! leaves out damaged rows, and logs each once. Rows are deleted without being read. In accounts and audit entries,
-//! only the values that cannot be read are replaced.
+//! A damaged row must not hide other rows or stop the service. Queries for several rows go through this module, which
+//! leaves out damaged rows and logs each of them once. Accounts and audit entries are not left out: only their
+//! unreadable values are replaced with defaults. Rows can be deleted without being read.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -20,7 +20,8 @@ use crate::convert::row_count;
 use crate::entities::Table;
 use crate::error::failed;
 
-/// Maximum number of rows that are remembered as logged. After that, rows are logged again.
+/// Maximum number of rows that are remembered as logged. At this number the memory is cleared, and rows are logged
+/// again.
 const MOST_NAMED: usize = 10_000;
 
 /// A table, and the name of its id column in the result of a query.
@@ -157,8 +158,8 @@ pub(crate) async fn one<T>(
     row.map(|row| named(&row, numbered, read)).transpose()
 }
 
-/// Returns the row of a joined table, or `None` if the join found no row. SeaORM would treat unreadable columns as
-/// missing.
+/// Returns the row of a joined table, or `None` if the join found no row. SeaORM itself would also return `None` for a
+/// row with unreadable columns.
 pub(crate) fn joined<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,

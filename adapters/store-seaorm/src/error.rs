@@ -48,7 +48,7 @@ pub(crate) fn unavailable(error: DbErr) -> StoreError {
     }
 }
 
-/// The permissions that SQLite needs to open a file and to write to it.
+/// Advice about the permissions that SQLite needs to open a file and to write to it.
 pub(crate) const ACCESS_NEEDED: &str = "check that the user of this process may read and write the database file and its \
     folder, where SQLite makes more files, and that the file system is not read-only";
 
@@ -95,7 +95,7 @@ fn advice(error: &DbErr) -> Option<&'static str> {
 const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
 /// Whether the cached plan of a prepared statement no longer fits the schema: "cached plan must not change result
-/// type". The message may be translated; the name of the server's function is not.
+/// type". The server may translate the message, so this function compares the name of the server's function.
 fn is_stale_plan(error: &DbErr) -> bool {
     postgres_error(error).is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
@@ -152,7 +152,7 @@ pub(crate) fn is_busy(error: &DbErr) -> bool {
 
 /// Whether a statement timed out while it waited for a row lock. The lock timeout starts again for each transaction
 /// that the statement waits for, so the statement timeout may expire first. PostgreSQL then adds a context (`where`) to
-/// the error. It also adds a context to errors in cascades, but these are rarely slow.
+/// the error. PostgreSQL also adds a context to errors in cascades, but cascades are rarely slow.
 fn is_cancelled_at_a_row(error: &DbErr) -> bool {
     const QUERY_CANCELED: &str = "57014";
     postgres_error(error)

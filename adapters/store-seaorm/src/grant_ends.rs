@@ -1,4 +1,4 @@
-//! The ends of grants, and which of them were announced.
+//! Finds grants that end, and records which ends were announced.
 
 use std::ops::Range;
 
@@ -49,7 +49,7 @@ impl GrantEndStore for SeaOrmStore {
         entry: SignedEntry,
     ) -> Result<bool, StoreError> {
         let write = self.write().await?;
-        // Also waits for another replica that announces the same end.
+        // The lock also waits for a replica that announces the same end.
         locks::tokens_of(&write, account).await?;
         let known = Entity::find().filter(Column::AccountId.eq(account.0));
         let known = damage::readable(&write, known).await?;
@@ -122,8 +122,8 @@ impl GrantEndStore for SeaOrmStore {
     }
 }
 
-/// Accounts that [`StoredTokens::expire`] changes: first those with an expired access token, then those that were given
-/// up by a clock that was ahead.
+/// Selects accounts that [`StoredTokens::expire`] changes. The first query finds accounts whose access token has
+/// expired. The second query finds accounts that were marked as `RelinkRequired` while a clock was ahead.
 pub(crate) fn expired(now: Timestamp) -> [Select<accounts::Entity>; 2] {
     use accounts::Column::{Id, Status};
     use accounts::Status::RelinkRequired;
@@ -141,7 +141,7 @@ pub(crate) fn expired(now: Timestamp) -> [Select<accounts::Entity>; 2] {
             .filter(end.lte(now.as_millis()))
             .filter(Status.ne(RelinkRequired))
             .order_by_asc(end),
-        // In the order of `ix_accounts_status_id`, because few accounts have this status.
+        // Few accounts have this status, so reading them in the order of `ix_accounts_status_id` is fast.
         found()
             .filter(end.gt((now + MAX_CLOCK_DIFFERENCE).as_millis()))
             .filter(Status.eq(RelinkRequired))

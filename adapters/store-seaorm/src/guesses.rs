@@ -74,8 +74,8 @@ async fn count(
             ..Default::default()
         };
         row.insert(db).await.map_err(failed)?;
-        // Beyond the service-wide limit, a network without wrong codes may still try a code. These codes must not fill
-        // the table.
+        // Once the service-wide limit is reached, a network without wrong codes may still try a code. Such attempts
+        // must not fill the table.
         if judged.is_ok_and(|before| before.of_all >= GuessLimit::SERVICE_WIDE) {
             let surplus = delete_surplus(GuessLimit::MOST_KEPT).exec(db);
             surplus.await.map_err(failed)?;

@@ -9,14 +9,14 @@
 //! | `schema`, `locks` | migrations; locks between concurrent transactions |
 //! | `claims` | leases of due work, for tasks and replicas |
 //! | `damage` | rows that cannot be read |
-//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends`, `census`, `clock_steps` | one trait of the port each |
+//! | `links`, `guesses`, `accounts`, `refreshes`, `keys`, `reads`, `revocations`, `seals`, `replicas`, `workloads`, `write_tests`, `audit`, `admin_sessions`, `webhooks`, `grant_ends`, `census`, `clock_steps` | each module implements one trait of the port |
 //! | `hash_key`, `outbox`, `sealed_rows`, `statements` | helpers of these traits |
 //! | `copy` | copies one database to another, for `central-oauth copy` |
 //! | `entities`, `convert` | the tables, and the conversion of their rows |
 //! | `error` | converts database errors to errors of the port |
 //!
-//! Times are stored as milliseconds since the Unix epoch, durations as milliseconds. Queries are the same for SQLite and
-//! PostgreSQL; their differences are in `database`, `locks` and `error`.
+//! Times are stored as milliseconds since the Unix epoch, durations as milliseconds. Queries are the same for SQLite
+//! and PostgreSQL. The differences between the two databases are handled in `database`, `locks` and `error`.
 
 mod accounts;
 mod admin_sessions;

@@ -1,4 +1,4 @@
-//! Locks between transactions. PostgreSQL needs them, because its transactions run concurrently; each lock is held
+//! Locks between transactions. PostgreSQL needs them, because its transactions run concurrently. Each lock is held
 //! until its transaction ends. SQLite has only one writer at a time.
 
 use std::time::Duration;
@@ -44,9 +44,9 @@ pub(crate) enum Alone {
     Audit = 6,
 }
 
-/// Takes the lock for migrations, and sets the timeouts of a migration. Its statements may take long, but it waits for
-/// a table lock only 1 s: while it waits, for example for a backup, all later reads and writes of the table queue
-/// behind it.
+/// Takes the lock for migrations, and sets the timeouts of a migration. Its statements may take long, but it waits at
+/// most 1 s for a table lock, for example while a backup holds one. All later reads and writes of the table queue
+/// behind a waiting migration.
 pub(crate) async fn migrations(session: &Session) -> Result<(), DbErr> {
     let db = &session.unwatched()?;
     if db.get_database_backend() != DbBackend::Postgres {
@@ -90,7 +90,7 @@ pub(crate) async fn copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock").await
 }
 
-/// Takes the copy lock shared, which locks out copies. Returns false if a copy is running.
+/// Takes the copy lock in shared mode, which locks out copies. Returns false if a copy is running.
 pub(crate) async fn not_copying(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     at_once(db, "pg_try_advisory_xact_lock_shared").await
 }
@@ -113,9 +113,9 @@ pub(crate) async fn alone(db: &impl ConnectionTrait, work: Alone) -> Result<(), 
     advisory(db, work as i32).await.map_err(failed)
 }
 
-/// Locks out other transactions that create accounts at this provider, so that a check whether a person has an account
-/// stays true until the change that depends on it. Take this lock before all others, so that no transaction waits for
-/// it while holding a row lock.
+/// Locks out other transactions that create accounts at this provider. The result of a check whether a person has an
+/// account then stays valid until the transaction ends. Take this lock before all others, so that no transaction waits
+/// for it while holding a row lock.
 pub(crate) async fn persons(
     db: &impl ConnectionTrait,
     provider: &ProviderName,
@@ -162,8 +162,8 @@ pub(crate) async fn account(
     finds_any(db, account).await.map(drop)
 }
 
-/// Locks the keys and links of an account in the order of their ids. The deletion of the account would lock them in any
-/// order.
+/// Locks the keys and links of an account in the order of their ids. Otherwise the deletion of the account would lock
+/// them in an arbitrary order.
 pub(crate) async fn keys_and_links_of(
     db: &impl ConnectionTrait,
     account: AccountId,

@@ -14,7 +14,8 @@ use crate::store::SeaOrmStore;
 /// Timeout of migrations on a server, including the wait for another process. Migrations take less, even with millions
 /// of accounts.
 const LONGEST_MIGRATION: Duration = Duration::from_secs(600);
-/// The pause before a new attempt, if a table could not be locked. Meanwhile other transactions can use the table.
+/// The pause before a new attempt, if a table could not be locked. During the pause, other transactions can use the
+/// table.
 const PAUSE: Duration = Duration::from_secs(2);
 
 impl SeaOrmStore {
@@ -38,7 +39,8 @@ impl SeaOrmStore {
         Ok(self.pending_migrations().await?.is_empty())
     }
 
-    /// Rolls back the last migrations, or all of them. Deletes what they created.
+    /// Rolls back the last `steps` migrations, or all if `steps` is `None`. Deletes the tables and columns that these
+    /// migrations created, with their data.
     ///
     /// # Errors
     /// When a migration fails or times out.
@@ -171,7 +173,7 @@ mod tests {
         other.migrate_up().await.unwrap();
     }
 
-    /// A backup reads every table, and takes long.
+    /// A backup reads every table and takes long.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_migration_that_waits_for_a_table_keeps_nobody_from_it() {
         let cluster = Cluster::shared();
@@ -180,7 +182,7 @@ mod tests {
         let store = SeaOrmStore::open(&url, PoolSettings::default()).await;
         let store = Arc::new(store.unwrap());
         store.migrate_up().await.unwrap();
-        // Rolls back to before the last migration that changes this table.
+        // Rolls back the last migration that changes this table, and all later migrations.
         let last = "m0005_grant_expires_at".to_owned();
         while !store.pending_migrations().await.unwrap().contains(&last) {
             store.migrate_down(Some(1)).await.unwrap();

@@ -218,7 +218,7 @@ fn holding<E: Sealing>() -> Condition {
     Condition::all().add_option(E::ENDED_AT.map(|ended_at| ended_at.is_null()))
 }
 
-/// Selects the headers of the sealed values of each row, each combination once.
+/// Selects the headers of the sealed values of each row. Returns each combination of headers once.
 pub(crate) fn starts<E: Sealing>() -> Select<E> {
     let none = E::find().select_only().filter(holding::<E>()).distinct();
     E::SEALED.iter().fold(none, |query, (_, column)| {
@@ -246,7 +246,7 @@ pub(crate) fn sealed<E: Sealing>(current: Option<SealId>, after: i64, limit: u64
         .limit(row_count(limit))
 }
 
-/// Replaces the values of a row if they are still those that were read.
+/// Replaces the values of a row, unless they have changed since they were read.
 pub(crate) fn replace<E: Sealing>(resealing: &Resealing) -> UpdateMany<E> {
     let row = &resealing.row;
     let this = E::update_many().filter(E::ID.eq(row.id));

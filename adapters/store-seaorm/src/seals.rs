@@ -83,8 +83,8 @@ impl SealStore for SeaOrmStore {
     }
 }
 
-/// Fails if the PostgreSQL server accepts no writes, so that the health check, which reads the hash key, fails too. A
-/// standby, for example after a failover, answers queries but stores nothing, and a role may lack permissions.
+/// Fails if the PostgreSQL server is read-only, for example a standby after a failover, or if the role lacks
+/// permissions. Such a server answers queries but stores nothing. The health check reads the hash key, so it fails too.
 async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     let backend = session.get_database_backend();
     if backend != DbBackend::Postgres {
@@ -106,7 +106,7 @@ async fn refuse_read_only(session: &Session) -> Result<(), DbErr> {
     })
 }
 
-/// Asks whether the server accepts writes, and which permission is missing. Checks only tables that all versions have.
+/// Reads whether the server accepts writes, and which permission is missing. Checks only tables that all versions have.
 const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, \
     (SELECT min(permission || ' on ' || relname) \
      FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS permission \
@@ -114,7 +114,8 @@ const WRITABLE: &str = "SELECT current_setting('transaction_read_only') = 'on' A
      AND relkind IN ('r', 'p') AND pg_table_is_visible(pg_class.oid) \
      AND NOT has_table_privilege(pg_class.oid, permission)) AS missing";
 
-/// Reads the tables in the order in which tokens move between them, so that none is missed.
+/// Returns the headers of all sealed values, which name the keys in use. Reads the tables in the order in which tokens
+/// move between them, so that no token is missed.
 pub(crate) async fn seals_in_use(
     db: &impl ConnectionTrait,
 ) -> Result<BTreeSet<SealId>, StoreError> {
@@ -170,8 +171,8 @@ fn seal_ids(seals: &[u8]) -> impl Iterator<Item = Option<SealId>> {
     starts.map(|start| start.try_into().ok().map(SealId))
 }
 
-/// Runs one query for each value of `tokens.sealed_with` that names another key, because a query for one value can use
-/// an index.
+/// Returns tokens that are sealed with a key other than `current`. Runs one query for each value of
+/// `tokens.sealed_with` that names another key, because a query for one value can use an index.
 async fn tokens_sealed_otherwise(
     db: &impl ConnectionTrait,
     current: SealId,
@@ -203,7 +204,8 @@ pub(crate) fn tokens_sealed_with(
         .limit(row_count(limit))
 }
 
-/// Returns how many rows were changed: 1, or 0 if the row has changed since it was read.
+/// Replaces the sealed values of a row. Returns the number of changed rows: 1, or 0 if the row has changed since it was
+/// read.
 async fn reseal_row(db: &impl ConnectionTrait, row: &Resealing) -> Result<u64, DbErr> {
     let changed = match row.row.owner {
         SealedTo::Service => replace::<service_keys::Entity>(row).exec(db).await,

@@ -23,9 +23,10 @@ impl SeaOrmStore {
     }
 }
 
-/// Returns an SQL expression for the versions of two joined rows on PostgreSQL, by the names that `accounts` and `tokens`
-/// have in the statement: digits and letters. An `xmin` is the transaction that wrote the row. It identifies the version
-/// of a row in whatever order transactions commit.
+/// Returns an SQL expression for the versions of an account and its tokens on PostgreSQL. `accounts` and `tokens` are the
+/// names of the tables in the statement. The result consists of digits and letters. It contains the `xmin` of both rows,
+/// which is the id of the transaction that wrote the row. An `xmin` identifies the version of a row, regardless of the
+/// order in which transactions commit.
 pub(crate) fn row_versions(accounts: &str, tokens: &str) -> String {
     format!("'a' || {accounts}.xmin::text || 't' || {tokens}.xmin::text")
 }

@@ -27,7 +27,7 @@ pub struct SeaOrmStore {
     pub(crate) confirmed: Mutex<ConfirmedRows>,
     /// Serialises attempts to enter link codes.
     pub(crate) guessing: Mutex<()>,
-    /// The mutex also serialises write tests.
+    /// The result of the last write test. The mutex also serialises write tests.
     pub(crate) write_test: Mutex<LastTest>,
 }
 
@@ -47,7 +47,7 @@ impl SeaOrmStore {
     /// written and no file is created.
     ///
     /// # Errors
-    /// As [`SeaOrmStore::open`], and what `check` returns.
+    /// The errors of [`SeaOrmStore::open`] and of `check`.
     pub async fn open_if<E: From<OpenError>>(
         url: &DatabaseUrl,
         settings: PoolSettings,

@@ -59,7 +59,7 @@ impl WebhookStore for SeaOrmStore {
     }
 }
 
-/// Returns false if there is already a row with this name.
+/// Inserts a row. Returns false if there is already a row with this name.
 async fn insert(db: &impl ConnectionTrait, fresh: ActiveModel) -> Result<bool, StoreError> {
     let added = insert_unless_taken(db, [fresh], [Column::Name]).await?;
     Ok(added > 0)

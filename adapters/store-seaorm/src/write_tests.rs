@@ -11,7 +11,7 @@ use crate::database::Session;
 use crate::error::failed;
 use crate::store::SeaOrmStore;
 
-/// The pause after a failed test.
+/// The minimum pause after a failed test.
 const TEST_EVERY: Duration = Duration::from_secs(1);
 
 /// The result of the last write test.
@@ -19,7 +19,7 @@ const TEST_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct LastTest {
     /// When the test failed; `None` if it succeeded.
     failed_at: Option<Instant>,
-    /// The transaction of the test, if PostgreSQL has not confirmed its commit.
+    /// The name of the test's transaction, if PostgreSQL has not confirmed its commit.
     unconfirmed: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl SeaOrmStore {
             // Replicas that test at the same time must not wait for each other.
             DbBackend::Postgres => [
                 "DELETE FROM write_tests WHERE id IN (SELECT id FROM write_tests FOR UPDATE SKIP LOCKED)",
-                // Not `md5`, which fails in FIPS mode.
+                // `md5` would fail in FIPS mode.
                 "INSERT INTO write_tests (data) SELECT string_agg(sha256(random()::text::bytea), '') \
                  FROM generate_series(1, 2048)",
             ],
@@ -74,7 +74,7 @@ impl SeaOrmStore {
             let done = write.execute_unprepared(sql).await;
             done.map_err(failed)?;
         }
-        // Set before the commit, because the caller may disconnect during it.
+        // Set before the commit, because the caller may disconnect during the commit.
         *unconfirmed = own;
         write.commit().await?;
         *unconfirmed = None;
@@ -83,8 +83,8 @@ impl SeaOrmStore {
 }
 
 /// Returns a name for the transaction of this session; `None` on SQLite. Fails while PostgreSQL has not ended the
-/// transaction of the last test. If that commit waits for a synchronous standby that is gone, the next commit would
-/// wait too, on another connection.
+/// transaction of the last test. If the commit of that test waits for a synchronous standby that is gone, another
+/// commit would wait too and occupy another connection.
 async fn name_unless_open(
     write: &Session,
     last: Option<&str>,

@@ -10,7 +10,7 @@ use crate::damage;
 use crate::entities::account_labels::{ActiveModel, Column, Entity};
 use crate::statements::insert_unless_taken;
 
-/// Returns the labels of these accounts; accounts without labels are left out.
+/// Returns the labels of these accounts. Leaves out accounts without labels.
 pub(super) async fn read(
     db: &impl ConnectionTrait,
     accounts: &[AccountId],
@@ -50,7 +50,7 @@ pub(crate) async fn add(
     if rows.is_empty() {
         return Ok(());
     }
-    // Skips a new label if an unreadable label, which `read` has left out, has the same name.
+    // `read` leaves out unreadable labels. A new label with the name of an unreadable label is skipped here.
     let added = insert_unless_taken(db, rows, [Column::AccountId, Column::Name]);
     added.await.map(drop)
 }

@@ -62,8 +62,8 @@ pub(super) async fn first(
 }
 
 /// Selects and locks rows of tokens and their accounts, tokens first. If only one of the two rows were locked, the
-/// other would be returned as it was before the wait for the lock. To lock several accounts, order by the id of the
-/// tokens.
+/// other would be returned as it was before the wait for the lock. To lock several accounts, order the rows by the id
+/// of the tokens, to avoid deadlocks.
 pub(crate) fn locked(
     which: impl IntoCondition,
 ) -> SelectTwoRequired<tokens::Entity, accounts::Entity> {

@@ -11,7 +11,7 @@ use crate::convert::rows;
 use crate::entities::tokens;
 use crate::error::failed;
 
-/// Stores a grant: relinks the account of its person, or creates it.
+/// Stores a grant: relinks the account of the grant's person, or creates a new account.
 pub(crate) async fn link(
     db: &impl ConnectionTrait,
     grant: NewGrant,

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition};
 use crate::entities::accounts::{self, Status};
 use crate::entities::tokens::Column;
 
-/// Active accounts whose grant has ended: the last access token has expired, and nobody can refresh it.
+/// Matches active accounts whose grant has ended: the last access token has expired, and no refresh is planned.
 pub(crate) fn has_ended(now: Timestamp) -> Condition {
     Condition::all()
         .add(accounts::Column::Status.eq(Status::Active))
@@ -16,7 +16,7 @@ pub(crate) fn has_ended(now: Timestamp) -> Condition {
         .add(Column::AccessTokenExpiresAt.lte(now.as_millis()))
 }
 
-/// Active accounts whose refresh is due at one of the providers `down`, which have an outage.
+/// Matches active accounts whose refresh is due and whose provider is in `down`, the list of providers with an outage.
 pub(crate) fn waits(now: Timestamp, down: &[&str]) -> Condition {
     Condition::all()
         .add(accounts::Column::Status.eq(Status::Active))

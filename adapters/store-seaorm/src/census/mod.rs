@@ -1,4 +1,4 @@
-//! Counts accounts and grants. The query scans whole tables on a reader connection; run it rarely.
+//! Counts accounts and grants. The query scans whole tables on a reader connection, so it must run rarely.
 
 use std::time::Duration;
 
@@ -110,9 +110,9 @@ impl Group {
     }
 }
 
-/// Counts by provider and stored status. Other properties are counted with CASE, because PostgreSQL cannot group by an
-/// expression with placeholders: the placeholders have other numbers in SELECT than in GROUP BY, so PostgreSQL sees two
-/// different expressions.
+/// Selects the counts for each provider and stored status. Other properties are counted with CASE, because PostgreSQL
+/// cannot group by an expression with placeholders. The numbers of the placeholders differ between SELECT and GROUP BY,
+/// so PostgreSQL sees two different expressions.
 fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
     let number = Expr::col((tokens::Entity, Column::Id));
     let count_if = |condition: Condition| Expr::case(condition, number.clone()).count();
@@ -137,7 +137,7 @@ fn groups(now: Timestamp, down: &[&str]) -> Select<accounts::Entity> {
         .group_by(accounts::Column::Status)
 }
 
-/// Grants that end soon.
+/// Matches grants that end soon, even if a refresh may still extend them.
 fn dies(now: Timestamp) -> Condition {
     let movable = Column::RefreshToken.is_not_null().and(within(
         Column::RefreshTokenExpiresAt,
@@ -150,7 +150,7 @@ fn dies(now: Timestamp) -> Condition {
         .add(Condition::any().add(ends_for_good(now)).add(movable))
 }
 
-/// Grants that end soon, at a time that no refresh can postpone: the rule of `Account::known_end`.
+/// Matches grants that end soon and that no refresh can extend. This is the rule of `Account::known_end`.
 fn ends_for_good(now: Timestamp) -> Condition {
     let soon = |column| within(column, now, Account::NOTICE);
     let last_token = Column::RefreshToken.is_null();
@@ -166,7 +166,8 @@ fn within(column: Column, now: Timestamp, horizon: Duration) -> SimpleExpr {
     is_alive.and(column.lte((now + horizon).as_millis()))
 }
 
-/// Grants whose next refresh comes before the refresh token expires. Never NULL, so that it can be negated.
+/// Matches active grants that are refreshed before the refresh token expires. A due refresh that waits for the end of
+/// an outage does not count. The condition is never NULL, so it can be negated.
 fn saved(now: Timestamp, down: &[&str]) -> Condition {
     let is_before = Expr::col((tokens::Entity, Column::NextRefreshAt))
         .lt(Expr::col((tokens::Entity, Column::RefreshTokenExpiresAt)));
@@ -178,7 +179,7 @@ fn saved(now: Timestamp, down: &[&str]) -> Condition {
         .add(is_before)
 }
 
-/// Grants that have a refresh token, and an expired access token or a due refresh.
+/// Matches grants with a refresh token whose access token has expired or whose refresh is due.
 fn is_overdue(now: Timestamp) -> Condition {
     let is_over = |column: Column| column.lte(now.as_millis());
     let over = Condition::any()

@@ -1,4 +1,4 @@
-//! Counts in both databases.
+//! Tests the census on both databases.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{DatabaseUrl, PoolSettings};
 const NOW: i64 = 1_790_000_000_000;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// A grant with this status, with or without a refresh token, that expires and is refreshed at these times.
+/// A grant: its status, whether it has a refresh token, when it expires, and when it is refreshed next.
 struct Grant(Status, bool, Option<i64>, Option<i64>);
 
 async fn add(store: &SeaOrmStore, id: i64, provider: &str, grant: Grant) {
@@ -82,7 +82,7 @@ async fn count_at(url: &DatabaseUrl) {
         ("two", Grant(Status::Active, false, Some(soon), None)),
         ("two", Grant(Status::Active, false, None, None)),
         ("two", Grant(Status::RelinkRequired, true, Some(soon), None)),
-        // It has ended already, and nobody has recorded that.
+        // This grant has ended, but its stored status is still active.
         ("two", Grant(Status::Active, false, Some(NOW), None)),
         ("two", Grant(Status::Active, true, Some(NOW), Some(later))),
     ];
@@ -175,8 +175,8 @@ async fn outage_at(store: &SeaOrmStore) {
     assert!(store.end_outage(&provider).await.unwrap());
 }
 
-/// A grant that refreshes do not extend, for example because it has a maximum age, is counted from a week before its
-/// end, and only once. A grant that a refresh may extend is counted from a day before its end.
+/// A grant with a fixed end, for example because of a maximum age, is counted from a week before its end, and only
+/// once. A grant that a refresh may extend is counted from a day before its end.
 async fn ends_of_age_at(store: &SeaOrmStore) {
     let (hour, soon, week) = (NOW + DAY / 24, NOW + DAY / 2, NOW + 7 * DAY);
     let well = |dies_at| Grant(Status::Active, true, dies_at, Some(hour));
@@ -238,7 +238,7 @@ fn expiring((provider, refresh_due, count): (&str, bool, u64)) -> ExpiringCount 
     }
 }
 
-/// Grants that end soon, whatever their status.
+/// Returns the counts of grants that end soon, added up over all statuses.
 async fn expiring_at(store: &SeaOrmStore) -> Vec<ExpiringCount> {
     let census = store.census(Timestamp::from_millis(NOW)).await.unwrap();
     let mut counts = BTreeMap::new();
@@ -253,8 +253,8 @@ async fn expiring_at(store: &SeaOrmStore) -> Vec<ExpiringCount> {
         .collect()
 }
 
-/// The same grants an hour and a half later, when those that were due after an hour are overdue. One of them has
-/// failed, which has rescheduled its next attempt but not the expiry of its access token.
+/// Counts the overdue grants an hour and a half later. The refreshes that were due after an hour are overdue by then.
+/// One of them has failed: its next attempt was postponed, but its access token has expired.
 async fn late_at(store: &SeaOrmStore) {
     let (hour, now) = (DAY / 24, NOW + DAY / 16);
     let write = store.write().await.unwrap();

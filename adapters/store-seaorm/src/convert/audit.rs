@@ -46,8 +46,8 @@ pub(crate) fn log_row(entry: &AuditEntry) -> audit_log::ActiveModel {
     }
 }
 
-/// Reads a row of the log or the inbox, which have the same columns. Replaces unreadable values with defaults, and
-/// drops the MAC of such an entry. So the entry is reported as altered, even if a default happens to equal the signed
+/// Reads a row of the log or the inbox, which have the same columns. If a value is unreadable, replaces it with a
+/// default and drops the MAC. The entry is then reported as altered, even if the default happens to equal the signed
 /// value.
 fn content(table: &'static str, row: &QueryResult) -> (i64, AuditContent, KeyedHash) {
     let row = audit_log::Model::from_query_result(row, "").unwrap_or_else(|error| {
@@ -100,7 +100,7 @@ pub(crate) fn ends_row(ends: &AuditEnds) -> audit_ends::ActiveModel {
     }
 }
 
-/// Reads the row of `audit_ends`. If a value cannot be read, the ends get no valid MAC.
+/// Reads the row of `audit_ends`. If a value cannot be read, the returned MAC is invalid.
 pub(crate) fn audit_ends(row: &QueryResult) -> AuditEnds {
     let row = audit_ends::Model::from_query_result(row, "").unwrap_or_else(|_| audit_ends::Model {
         mac: Vec::new(),

@@ -1,4 +1,5 @@
-//! Reads accounts with damaged rows, for example after a disk failure, or if a newer version wrote them.
+//! Reads accounts even if some values in their rows cannot be read, for example after a disk failure or because a newer
+//! version wrote the rows.
 
 use central_oauth_domain::FaultCode;
 use central_oauth_domain::grant::StoredTokens;

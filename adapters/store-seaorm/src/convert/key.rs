@@ -48,7 +48,8 @@ pub(crate) fn key_record(key: Model) -> Result<KeyRecord, Unreadable> {
     })
 }
 
-/// Returns a new row. The database assigns the id; the MAC covers the id, so it is computed afterwards.
+/// Returns a new row without an id. The database assigns the id, and the MAC is computed afterwards, because it covers
+/// the id.
 pub(crate) fn key_row(key: &KeyHolder, name: Option<String>, created_at: Timestamp) -> ActiveModel {
     let networks = key.limits.networks_text();
     ActiveModel {

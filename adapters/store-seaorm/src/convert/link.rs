@@ -185,8 +185,8 @@ fn grant(row: Model) -> Result<SealedGrant, Column> {
 }
 
 /// Returns the columns that an update from `before` to `after` writes. Equal columns are left out, because their sealed
-/// values may have been re-encrypted since `before` was read. A change of state writes all columns that belong to any
-/// state, so that nothing of the old state remains. Only tokens that the link keeps are left out.
+/// values may have been re-encrypted since `before` was read. A change of state writes the columns of all states, so
+/// that nothing of the old state remains. Tokens that the link keeps are not written again.
 pub(crate) fn link_changes(before: &Link, after: &Link) -> ActiveModel {
     let keeps_state = discriminant(&before.state) == discriminant(&after.state);
     let keeps_tokens = before.held().is_some() && before.held() == after.held();
@@ -205,7 +205,7 @@ pub(crate) fn link_columns(link: &Link) -> ActiveModel {
     columns(link, state_columns(&link.state))
 }
 
-/// Returns the row of a link; `state` contains the columns of its state.
+/// Returns the row of a link. `state` contains the columns of its state.
 fn columns(link: &Link, state: ActiveModel) -> ActiveModel {
     let poll = link.poll;
     ActiveModel {

@@ -73,7 +73,8 @@ pub(crate) fn reference(row: &Model) -> Result<RevocationReference, StoreError> 
         .map_err(|_| unreadable(row.id, "reference"))
 }
 
-/// Returns the row of a new revocation. It is due at once, or when the caller's lease expires.
+/// Returns the row of a new revocation. The revocation is due at once or, if the caller holds a lease, when the lease
+/// expires.
 pub(crate) fn new_revocation(new: NewRevocation) -> ActiveModel {
     let tokens = &new.tokens;
     ActiveModel {

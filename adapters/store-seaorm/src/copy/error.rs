@@ -5,15 +5,15 @@ use super::progress::TableCount;
 use super::unreadable::{UnreadableValue, named, rows};
 use crate::database::OpenError;
 
-/// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them. A database is named
-/// by its URL, without the password.
+/// Why a copy failed. On a server, the copied rows stay, and the next attempt continues from them. The messages name a
+/// database by its URL, without the password.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// Another process has the source file open, or a transaction on the source server has locked a table.
     #[error("{0} is in use: stop the service that runs on it, then copy again")]
     SourceInUse(String),
-    /// A service is connected to the server or has checked in recently, or a pooler is still connected: PgBouncer keeps
-    /// the application name of the last client on an idle connection.
+    /// A service is connected to the server or has checked in recently. A connected pooler looks like a service,
+    /// because PgBouncer keeps the application name of the last client on an idle connection.
     #[error(
         "{0} is in use: stop the services that run on it, then copy again. One that was killed counts as running for \
          30 seconds. A pooler that they came through keeps its \

@@ -1,12 +1,13 @@
 //! Copies everything from one database to another.
 //!
-//! There are two passes over all tables. The first deletes rows of the destination that differ from the source, the
-//! second adds missing rows. So an attempt can continue from the rows of an interrupted attempt. On a server, each
-//! batch of rows is a transaction. A file is written in one transaction, which is fast and leaves nothing behind if it
-//! is interrupted.
+//! There are two passes over all tables. The first pass deletes rows of the destination that differ from the source,
+//! and the second pass adds missing rows. An attempt can therefore continue from the rows of an interrupted attempt. On
+//! a server, each batch of rows is a transaction. A file is written in one transaction, which is fast and leaves
+//! nothing behind after an interruption.
 //!
-//! The guard is a transaction at the destination that stays open during the whole copy. It locks out other copies and
-//! starting services, and writes the hash key in the end. If its connection breaks, the copy fails.
+//! The guard is a transaction at the destination that stays open during the whole copy. The guard locks out other
+//! copies and starting services, and writes the hash key at the end. If the connection of the guard breaks, the copy
+//! fails.
 
 mod error;
 mod numbers;
@@ -41,15 +42,15 @@ use tables::{Table, with_entity};
 /// The result of a completed copy.
 #[derive(Debug)]
 pub struct CopyReport {
-    /// The tables. Source and destination have equal numbers of rows.
+    /// The tables, each with equal numbers of rows at the source and the destination.
     pub tables: Vec<TableCount>,
     /// How many sealed values were decrypted at the destination.
     pub opened: u64,
 }
 
 /// Copies everything from one database into another, and checks that every sealed value can be decrypted there. Writes
-/// the hash key last; no service starts without it. So a copy can be interrupted and repeated at any time. Before it
-/// writes anything, it decrypts the hash key of the source, and checks that all secret keys of the source are
+/// the hash key last. No service starts without a hash key, so a copy can be interrupted and repeated at any time.
+/// Before the first write, decrypts the hash key of the source, and checks that all secret keys of the source are
 /// configured and that the destination has no hash key.
 ///
 /// # Errors
@@ -110,7 +111,8 @@ impl<'a> SeaOrmCopy<'a> {
     ) -> Result<Self, CopyError> {
         let database = || destination.url().to_string();
         let at = OpenError::at(destination.url());
-        // Uses a connection for saves, because the rows are copied over the other connections, perhaps only one.
+        // Uses a connection that is reserved for saves. The rows are copied over the general connections, and there may
+        // be only one of these.
         let guard = match destination.database.begin(Purpose::Save).await {
             Err(error) if is_locked(&error) => {
                 return Err(CopyError::DestinationInUse(database()));
@@ -164,7 +166,7 @@ impl<'a> SeaOrmCopy<'a> {
         Ok(CopyReport { tables, opened })
     }
 
-    /// Returns an error that names all rows of the source which cannot be read; `error` itself if there are none.
+    /// Returns an error that names all unreadable rows of the source. Returns `error` itself if every row can be read.
     async fn damage(&self, error: StoreError) -> Result<CopyError, StoreError> {
         let (source, mut found) = (self.source.session(), Vec::new());
         for table in Table::ALL {

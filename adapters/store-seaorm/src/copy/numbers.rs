@@ -1,5 +1,5 @@
-//! Ids of new rows. They continue where the source stopped, so that no id is used twice: a revocation or an operator
-//! may still refer to a deleted row.
+//! Continues the ids of new rows where the source stopped, so that no id is used twice. A revocation or an operator may
+//! still refer to a deleted row.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 

@@ -58,7 +58,7 @@ pub(super) async fn drop_unequal<E: Copied>(
     Ok(Some(Batch { rows, last }))
 }
 
-/// Adds those of the source's next rows that the destination lacks. Returns `None` at the end.
+/// Adds the next rows of the source, except rows that the destination already has. Returns `None` at the end.
 pub(super) async fn add_missing<E>(
     source: &impl ConnectionTrait,
     destination: &impl ConnectionTrait,

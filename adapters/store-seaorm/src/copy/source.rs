@@ -62,8 +62,8 @@ impl CopySource {
         Ok((hash_key, vault))
     }
 
-    /// Tries to decrypt all values. Fails with `missing` if a value needs a key that is not configured; otherwise names
-    /// the damaged values, if any.
+    /// Tries to decrypt all values. Fails with `missing` if a value needs a key that is not configured. Otherwise fails
+    /// with an error that names the damaged values, if there are any.
     async fn verify(&self, vault: &Vault, missing: UnlockError) -> Result<(), CopyError> {
         let needs_key = |value: &UnreadableValue| value.cause == CipherError::UnknownKey;
         match verify::open_all(self.session(), vault, &mut |_| {}).await {

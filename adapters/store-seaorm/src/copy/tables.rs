@@ -146,7 +146,7 @@ mod tests {
     }
 
     async fn columns<E: Copied>(store: &SeaOrmStore, table: &str) {
-        // Kinds 2 and 3 are generated columns.
+        // The values 2 and 3 of `hidden` mark generated columns.
         let all = format!("SELECT name FROM pragma_table_xinfo('{table}')");
         let generated = format!("{all} WHERE hidden IN (2, 3)");
         let ours = |columns: &mut dyn Iterator<Item = E::Column>| {

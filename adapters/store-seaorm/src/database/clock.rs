@@ -5,11 +5,12 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::Clock;
 
-/// Smaller differences are ignored, because leases last seconds longer than the work that they cover.
+/// Differences up to this many milliseconds are ignored, because leases last seconds longer than the work that they
+/// cover.
 const TOLERANCE_MS: u64 = 250;
 
-/// This machine's clock, corrected each time the database server's clock is read, so that all replicas agree whether a
-/// lease has expired. On SQLite it is never corrected.
+/// This machine's clock, corrected by the clock of the database server, so that all replicas agree whether a lease has
+/// expired. On SQLite, the clock is never corrected.
 pub struct DatabaseClock {
     machine: Arc<dyn Clock>,
     ahead_ms: AtomicI64,
@@ -34,7 +35,7 @@ impl DatabaseClock {
     pub(crate) fn correct(&self, asked: Timestamp, server: i64, answered: Timestamp) -> i64 {
         let least = server.saturating_sub(answered.as_millis());
         let most = server.saturating_sub(asked.as_millis()).max(least);
-        // Starts from the latest correction, which a concurrent reading may have changed.
+        // Starts from the latest correction, which a concurrent call may have changed.
         let moved = |ahead: i64| {
             let right = ahead.clamp(least, most);
             (right.abs_diff(ahead) > TOLERANCE_MS).then_some(right)
@@ -93,10 +94,10 @@ mod tests {
         let at = Timestamp::from_millis;
         let machine = Arc::new(FixedClock::new(at(1_000_000)));
         let clock = DatabaseClock::new(machine);
-        // The process was suspended, or packets were lost, in either direction.
+        // The process was suspended, or packets were lost, before or after the server read its clock.
         assert_eq!(clock.correct(at(1_000_000), 1_000_000, at(1_008_000)), 0);
         assert_eq!(clock.correct(at(1_000_000), 1_008_000, at(1_008_000)), 0);
-        // Neither can explain such a difference.
+        // A suspended process or lost packets cannot explain this difference.
         let moved = clock.correct(at(1_000_000), 1_010_000, at(1_008_000));
         assert_eq!(moved, 2000);
         assert_eq!(clock.now(), at(1_002_000));

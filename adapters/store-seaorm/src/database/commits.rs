@@ -1,4 +1,4 @@
-//! Notices commits to a SQLite file.
+//! Detects commits to a SQLite file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Error, query_scalar};
 use sea_orm::{DbErr, RuntimeErr};
 use tokio::sync::Mutex;
 
-/// The state of a SQLite file. Nobody has committed to the file between two equal states.
+/// The state of a SQLite file. If two states are equal, nobody has committed to the file in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileState {
     /// The connection that has read `data_version`. Values of different connections cannot be compared.
@@ -26,8 +26,8 @@ impl FileState {
     }
 }
 
-/// A connection that only reads the state of its file. It never writes, because SQLite does not count the commits of
-/// the connection itself.
+/// A connection that only reads the state of its file. It never writes, because a connection's own commits do not
+/// change its `data_version`.
 pub(super) struct CommitWatch {
     number: u64,
     /// `None` once the file is closed.

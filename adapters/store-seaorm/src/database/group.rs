@@ -4,13 +4,15 @@
 //! - The task that gets the writer runs the writes that are waiting, up to a limit. It does not wait for more writes. A
 //!   single write is an ordinary transaction.
 //! - Each write of a group has a savepoint. A failed write is rolled back to its savepoint, without affecting others.
-//! - Callers get their results after the commit. This includes errors, because an error may result from what another
-//!   write of the group has written.
-//! - If the transaction fails, all writes fail as unavailable. It fails after a failed BEGIN or COMMIT, after a storage
-//!   failure, and if SQLite has rolled back by itself, which removes the savepoint. The connection is discarded, see
-//!   `transaction`.
-//! - A write whose caller is gone before it begins is skipped. A write that has begun is committed with the others.
-//! - A group queues for the writer like any transaction, so other transactions wait for one group, not for all of them.
+//! - Callers get their results after the commit. Errors are returned after the commit too, because data of another
+//!   write in the group may have caused the error.
+//! - If the transaction fails, all writes fail as unavailable. The transaction fails after a failed BEGIN or COMMIT,
+//!   after a storage failure, and if SQLite has rolled back by itself, which removes the savepoint. The connection is
+//!   discarded, see `transaction`.
+//! - A write is skipped if its caller disconnects before the write begins. A write that has begun is committed with the
+//!   others.
+//! - A group queues for the writer like any transaction, so other transactions wait for one group and not for all
+//!   groups.
 
 use std::pin::Pin;
 use std::sync::Arc;

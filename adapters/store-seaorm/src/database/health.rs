@@ -1,4 +1,4 @@
-//! Whether the database is writable, according to the last writes.
+//! Tracks whether the database is writable, by the results of recent writes.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -30,7 +30,8 @@ impl WriteHealth {
         state.failures += 1;
     }
 
-    /// Records a commit. It does not clear a failure, because a small commit may succeed where a larger one does not.
+    /// Records a commit. A commit does not clear a failure, because a small commit may succeed where a larger commit
+    /// fails.
     pub(super) fn committed(&self) {
         lock(&self.0).committed_at = Some(Instant::now());
     }

@@ -38,7 +38,7 @@ enum Connections {
 }
 
 impl Held {
-    /// Locks a whole file; fails if another process has it open. On a server, only begins a transaction, in which
+    /// Locks a whole file. Fails if another process has the file open. On a server, only begins a transaction, in which
     /// [`Held::lock_tables`] locks the tables.
     pub(crate) async fn open(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, DbErr> {
         match url.place() {
@@ -81,7 +81,7 @@ impl Held {
 
     /// Whether services are connected to this database, or have checked in recently.
     async fn is_in_use(&self) -> Result<bool, DbErr> {
-        // Within a transaction the server caches the list of sessions, unless the cache is cleared.
+        // Within a transaction, the server caches the list of sessions, unless the cache is cleared.
         let look_again = "SELECT pg_stat_clear_snapshot()";
         self.session.execute_unprepared(look_again).await?;
         let others = "SELECT count(*) AS others, (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now \
@@ -105,8 +105,8 @@ impl Held {
     }
 }
 
-/// Opens a file in SQLite's exclusive locking mode. This fails if another process has the file open, even an idle one.
-/// Afterwards, no other process can open it.
+/// Opens a file in SQLite's exclusive locking mode. This fails if another process has the file open, even if that
+/// process is idle. Afterwards, no other process can open the file.
 async fn hold_file(path: &Path) -> Result<Held, DbErr> {
     // These options do not change the journal mode of the file.
     let alone = options(path)?

@@ -68,7 +68,8 @@ pub(crate) enum Database {
 pub(crate) enum Purpose {
     Change,
     /// Stores data that exists nowhere else, such as refreshed tokens. On a server, some connections are reserved for
-    /// saves, so other work does not delay them. A save on a dead connection times out early; a retry uses a new one.
+    /// saves, so other work does not delay them. A save on a dead connection times out early, and a retry uses a new
+    /// connection.
     Save,
 }
 
@@ -102,7 +103,7 @@ impl Database {
         }
     }
 
-    /// Returns the state of a SQLite file; `None` if it is unknown, and on PostgreSQL.
+    /// Returns the state of a SQLite file. Returns `None` if the state is unknown, and on PostgreSQL.
     pub(crate) async fn file_state(&self) -> Result<Option<FileState>, DbErr> {
         match self {
             Self::Sqlite(file) => file.state().await,

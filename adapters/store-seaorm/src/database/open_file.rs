@@ -19,14 +19,14 @@ use crate::hash_key;
 const READERS: u32 = 4;
 /// How long a statement waits while another process writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// SQLite's busy timeout of the writer. It is short, and `Sqlite::begin` retries, because SQLite's own retries become
-/// less and less frequent, down to one every 100 ms. If another process writes continuously, such retries may not get
-/// the lock before the lease of a refresh expires.
+/// SQLite's busy timeout for the writer connection. It is short and `Sqlite::begin` retries, because SQLite's own
+/// retries slow down to one every 100 ms. If another process writes continuously, such retries may not get the lock
+/// before the lease of a refresh expires.
 const TURN_TIMEOUT: Duration = Duration::from_millis(5);
-/// Timeout of getting a connection.
+/// Timeout for getting a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Attempts to open a file. They are needed because enabling WAL requires exclusive access and ignores the busy
-/// timeout.
+/// Maximum number of retries when a file is opened. Retries are needed because enabling WAL requires exclusive access
+/// and ignores the busy timeout.
 const CONNECT_ATTEMPTS: u32 = 100;
 const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -97,8 +97,8 @@ pub(super) fn moved() -> DbErr {
     DbErr::Conn(RuntimeErr::Internal(message.to_owned()))
 }
 
-/// Returns a pool for the writer connection. It replaces a connection that was discarded, or that is still inside a
-/// transaction according to the driver.
+/// Returns a pool for the writer connection. The pool replaces a connection that was discarded, or that is still inside
+/// a transaction according to the driver.
 fn usable_writers(is_discarded: Arc<AtomicBool>) -> SqlitePoolOptions {
     pool(1).before_acquire(move |writer, _| {
         let is_usable = !is_discarded.swap(false, Ordering::SeqCst) && !writer.is_in_transaction();
@@ -150,8 +150,7 @@ pub(super) fn options(path: &Path) -> Result<SqliteConnectOptions, DbErr> {
     let options = SqliteConnectOptions::new().filename(path);
     Ok(options
         .busy_timeout(BUSY_TIMEOUT)
-        // A container may have no folder for temporary files, which a migration of a large database would need for
-        // sorting.
+        // A migration of a large database sorts rows in temporary files, and a container may have no folder for them.
         .pragma("temp_store", "MEMORY")
         .disable_statement_logging())
 }

@@ -27,7 +27,7 @@ pub(super) async fn hash_key_of_file(
 }
 
 /// Reads the sealed hash key from a file and its write-ahead log. Writes nothing and creates no file. Returns `None` if
-/// there is no database yet, or an empty one.
+/// the file does not exist or is empty, or if the database has no hash key.
 pub(super) async fn hash_key_in(
     path: &Path,
     url: &DatabaseUrl,
@@ -36,8 +36,9 @@ pub(super) async fn hash_key_in(
     if size(path)? == 0 {
         return Ok(None);
     }
-    // Even a reader would create a missing or empty log, and leave it behind. The option `immutable` prevents this. A
-    // log that is not empty must be read: another process has the database open, or has crashed.
+    // If the log is missing or empty, even a read-only connection would create log files and leave them behind. The
+    // option `immutable` prevents this. A log that is not empty must be read: another process has the database open, or
+    // has crashed.
     look_into(path, size(&wal(path))? == 0, url).await
 }
 

@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 /// The device and inode of a file, which do not depend on its name.
 type FileId = (u64, u64);
 
-/// A database file and its write-ahead log, as they were when they were opened.
+/// The identities of a database file and of its write-ahead log when they were opened.
 pub(super) struct FilePlace {
     database: PathBuf,
     database_id: Option<FileId>,
     wal: PathBuf,
-    /// The log exists once a transaction has begun.
+    /// Set after the first transaction has begun, because the log may not exist earlier.
     wal_id: OnceLock<FileId>,
 }
 

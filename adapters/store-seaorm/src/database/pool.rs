@@ -17,21 +17,22 @@ use crate::error::is_busy;
 /// respond in time eventually.
 const GENERATIONS_PER_TIMEOUT: u32 = 3;
 /// How much longer the pool's acquire timeout is than the response timeout. The response timeout must expire first,
-/// because it replaces the connections. A save continues meanwhile, so a slow connection can still complete it.
+/// because its expiry replaces the connections. A save continues meanwhile, so a slow connection can still complete the
+/// save.
 const LATER: Duration = Duration::from_secs(2);
 
-/// How long a connection hangs at most after its server has disappeared, until TCP times out.
+/// Maximum time that a connection hangs after its server has disappeared. After this time, TCP times out.
 const HANGS_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// A pool of connections that can be replaced all at once.
 pub(crate) struct Pool {
     options: PgConnectOptions,
     pool_options: PgPoolOptions,
-    /// The statements that each session executes first; behind a pooler, each transaction executes them.
+    /// The statements that each session executes first. Behind a pooler, each transaction executes them.
     setup: Arc<str>,
-    /// The response timeout: initially, and at most.
+    /// The initial and the maximum response timeout.
     response_timeout: RangeInclusive<Duration>,
-    /// Additional time to get a connection; `None`: included in the response timeout.
+    /// Additional time to get a connection. `None` if the response timeout includes this time.
     connecting: Option<Duration>,
     current: Mutex<Current>,
 }
@@ -40,7 +41,7 @@ struct Current {
     connections: DatabaseConnection,
     /// Incremented each time the connections are replaced.
     generation: u64,
-    /// When responses did not come in time. As many connections may still hang.
+    /// The times at which a response timeout expired. For each of them, one connection may still hang.
     abandoned: Vec<Instant>,
     /// Number of generations with a timeout since the last completed transaction.
     failed_generations: u32,
@@ -78,7 +79,7 @@ impl Pool {
         }
     }
 
-    /// Returns the connections, and the timeout of their responses.
+    /// Returns the connections and their response timeout.
     pub(super) fn current(self: &Arc<Self>) -> (DatabaseConnection, ResponseTimeout) {
         let current = lock(&self.current);
         let response_timeout = ResponseTimeout {
@@ -112,8 +113,9 @@ impl Pool {
     /// ([`HANGS_FOR`]), and would count towards the pool's limit. If many callers time out together, only the first of
     /// them replaces the connections of this `generation`.
     ///
-    /// Keeps the connections if the server has answered another caller since `asked_at` and fewer than half of them may
-    /// hang: the server is slow then, as after a failover, and many new connections would make it slower.
+    /// Keeps the connections if the server has answered another caller since `asked_at` and fewer than half of the
+    /// connections may hang. The server is only slow in this case, for example after a failover, and many new
+    /// connections would slow it down further.
     pub(super) fn give_up(&self, generation: u64, asked_at: Instant) {
         let mut current = lock(&self.current);
         if current.generation != generation {
@@ -134,8 +136,8 @@ impl Pool {
         current.answered_at = None;
     }
 
-    /// Replaces the connections because one of them has behaved unexpectedly. Its state is unknown. If its server has
-    /// become read-only, new connections may reach another server.
+    /// Replaces the connections because one of them has behaved unexpectedly and its state is unknown. If the server
+    /// has become read-only, new connections may reach another server.
     pub(super) fn discard(&self, generation: u64) {
         let mut current = lock(&self.current);
         if current.generation == generation {
@@ -152,9 +154,9 @@ impl Pool {
     }
 
     /// Records whether the server has responded. If no connection was free and the server has not responded to any
-    /// caller since `asked_at`, replaces the connections of this `generation`, and returns an error that says so instead
-    /// of the timeout of the pool: the connections of callers that did not wait for the response timeout may hang
-    /// (launchbadge/sqlx issue 4349).
+    /// caller since `asked_at`, all connections may hang, because their callers may have disconnected before the
+    /// response timeout (launchbadge/sqlx issue 4349). In this case, replaces the connections of this `generation`, and
+    /// returns an error that says so instead of the timeout of the pool.
     pub(super) fn answer<T>(
         &self,
         generation: u64,

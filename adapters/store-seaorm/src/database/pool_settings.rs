@@ -6,7 +6,7 @@ pub struct PoolSettings {
     /// Maximum number of connections, at least two. Half of them are reserved for saves: writes of data that exists
     /// nowhere else, such as refreshed tokens.
     pub max_connections: u32,
-    /// Timeout of getting a free or new connection.
+    /// Timeout for getting a free or new connection.
     pub connect_timeout: Duration,
     /// Timeout of one statement.
     pub statement_timeout: Duration,

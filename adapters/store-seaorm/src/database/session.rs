@@ -12,8 +12,8 @@ use super::transaction::Transaction;
 use super::watched::{span, traced, with_timeout};
 use crate::error::{is_disconnected, unavailable};
 
-/// Removes the timeouts of a transaction and its statements on PostgreSQL, except the one for idling. Servers older than
-/// 17 have no `transaction_timeout`.
+/// Removes the timeouts of a transaction and its statements on PostgreSQL, except the timeout for idle transactions.
+/// Servers older than 17 have no `transaction_timeout`.
 pub(crate) const NO_TIMEOUTS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
     SELECT set_config('transaction_timeout', '0', true) WHERE current_setting('transaction_timeout', true) <> '0'";
 
@@ -102,8 +102,8 @@ impl Session {
         }
     }
 
-    /// Returns how often a single query may be repeated on another connection. After a restart of the server, each old
-    /// connection fails once.
+    /// Returns how many times a single query may be repeated on another connection. After a restart of the server, each
+    /// old connection fails once.
     fn connections_to_try(&self) -> u32 {
         match (&self.channel, &self.response_timeout) {
             (Channel::Pool(_), Some(response_timeout)) => response_timeout.pool.most(),
@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    /// The fields of the store's spans, in the order in which they began.
+    /// The fields of the store's spans, in the order in which the spans began.
     #[derive(Clone, Default)]
     struct Seen(Arc<Mutex<Vec<(Id, Fields)>>>);
 
@@ -245,7 +245,7 @@ mod tests {
     }
 
     impl Seen {
-        /// The statements, each with the type of its failure.
+        /// Removes and returns the recorded statements, each with the `error.type` of its failure.
         fn take(&self) -> Vec<(String, Option<String>)> {
             let spans = std::mem::take(&mut *self.0.lock().unwrap());
             let told = spans.into_iter().map(|(_, Fields(fields))| {

@@ -76,8 +76,8 @@ impl Sqlite {
         &self.group
     }
 
-    /// Begins a transaction and takes SQLite's write lock. If a transaction took the lock later, it would fail at once
-    /// while another process has the lock. The attempt is repeated at short intervals, because the other process may
+    /// Begins a transaction and takes SQLite's write lock. A transaction that took the lock later would fail at once
+    /// while another process holds the lock. The attempt is repeated at short intervals, because the other process may
     /// release the lock only for moments.
     pub(super) async fn begin(&self) -> Result<Session, DbErr> {
         traced(span(DbBackend::Sqlite, "BEGIN"), self.begin_in_turn()).await
@@ -175,8 +175,8 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Deletes a new file again if its mode lets every user read or write it. Then the file system has ignored the mode
-/// that was asked for, as exFAT, CIFS and bind mounts of Docker Desktop for Windows do.
+/// Deletes a new file and fails if the mode of the file lets every user read or write it. In this case, the file system
+/// has ignored the requested mode, as exFAT, CIFS and bind mounts of Docker Desktop for Windows do.
 fn refuse_public(path: &Path, mode: u32) -> io::Result<()> {
     const BY_OTHERS: u32 = 0o006;
     if mode & BY_OTHERS == 0 {

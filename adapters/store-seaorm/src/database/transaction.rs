@@ -58,7 +58,7 @@ impl Origin {
         }
     }
 
-    /// The response timeout of a server; `None` for a file.
+    /// Returns the response timeout of a server, or `None` for a file.
     const fn response_timeout(&self) -> Option<&ResponseTimeout> {
         match self {
             Self::File(_) | Self::OneUse => None,
@@ -188,8 +188,8 @@ impl Transaction {
         }
     }
 
-    /// Rolls back, and returns when the locks are released. After a failed statement, it returns at once and the
-    /// rollback runs in the background, because the connection may be dead.
+    /// Rolls back, and returns when the locks are released. After a failed statement, returns at once and rolls back in
+    /// the background, because the connection may be dead.
     pub(super) async fn roll_back(mut self) {
         if self.has_failed.load(Ordering::Relaxed) {
             return;

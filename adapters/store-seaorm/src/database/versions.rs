@@ -48,8 +48,8 @@ async fn applied(session: &Session) -> Result<BTreeSet<String>, DbErr> {
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-/// Fails if PostgreSQL finds our tables in another schema than the first one of `search_path`, which gets new tables.
-/// The service would create all tables again, and start without its accounts.
+/// Fails if PostgreSQL finds our tables in a schema other than the first schema of `search_path`. Migrations would
+/// create all tables again in the first schema, and the service would start without its accounts.
 async fn refuse_hidden(session: &Session) -> Result<(), DbErr> {
     let backend = session.get_database_backend();
     if backend != DbBackend::Postgres {

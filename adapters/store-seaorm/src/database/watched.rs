@@ -8,8 +8,8 @@ use tracing::{Instrument as _, Span};
 use super::pool::ResponseTimeout;
 use crate::error::kind;
 
-/// Returns a span for a statement, by the semantic conventions of OpenTelemetry. Without a current span, returns none,
-/// so that background queries for due work do not start traces.
+/// Returns a span for a statement, by the semantic conventions of OpenTelemetry. Without a current span, returns a
+/// disabled span, so that background queries for due work do not start traces.
 pub(super) fn span(backend: DbBackend, operation: &str) -> Span {
     if Span::current().is_none() {
         return Span::none();
@@ -41,9 +41,8 @@ pub(super) async fn traced<T>(
     answer
 }
 
-/// Waits for a response, at most until the timeout. After a timeout, the connection counts as dead, and the pool's
-/// connections are replaced if most of them may be dead ([`give_up`](super::pool::Pool::give_up)). Except for saves, the
-/// timeout is longer than the server's `statement_timeout`.
+/// Waits for a response, at most until the timeout. After a timeout, [`give_up`](super::pool::Pool::give_up) may
+/// replace the connections of the pool. Except for saves, the timeout is longer than the server's `statement_timeout`.
 pub(super) async fn with_timeout<T>(
     response_timeout: Option<&ResponseTimeout>,
     answer: impl Future<Output = Result<T, DbErr>>,

@@ -1,4 +1,4 @@
-//! Ends of grants that were announced, one for each account.
+//! The last announced end of each account's grant.
 
 use sea_orm::entity::prelude::*;
 

@@ -25,7 +25,7 @@ macro_rules! table {
     };
 }
 
-/// Relates an entity to the table whose id is in this column, and that table to the entity.
+/// Relates an entity and another table in both directions. The column contains the id of a row of the other table.
 macro_rules! belongs_to {
     ($table:ident, $column:ident) => {
         impl Related<super::$table::Entity> for Entity {

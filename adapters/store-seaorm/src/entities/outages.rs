@@ -8,7 +8,7 @@ pub struct Model {
     pub provider: String,
     pub version: i64,
     pub probe_at: i64,
-    /// `Outage::first_probes`. The name is from an earlier version.
+    /// The value of `Outage::first_probes`. The column's name is from an earlier version.
     pub failed_probes: i64,
     pub fault_code: String,
     pub fault_detail: String,

@@ -1,4 +1,4 @@
-//! The key of the keyed hashes, sealed.
+//! The sealed hash key, which is the key of all keyed hashes.
 
 use sea_orm::entity::prelude::*;
 

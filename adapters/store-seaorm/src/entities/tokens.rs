@@ -29,7 +29,7 @@ pub struct Model {
     pub refused_since: Option<i64>,
     /// Whether using the refresh token extends its lifetime, as far as observed.
     pub renewed_by_use: Option<bool>,
-    /// When the grant ends and no refresh can extend it, if known.
+    /// The time after which no refresh can extend the grant, if known.
     pub grant_expires_at: Option<i64>,
     /// The issuer whose metadata contains the token endpoint.
     pub issuer: Option<String>,

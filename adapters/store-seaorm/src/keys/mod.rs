@@ -84,7 +84,7 @@ impl KeyStore for SeaOrmStore {
         if gone.is_empty() {
             return Ok(gone);
         }
-        // In the same order as `note_key_uses`, to avoid deadlocks.
+        // Locks the rows in the same order as `note_key_uses`, to avoid deadlocks.
         for gone in gone.chunks(DELETED_AT_ONCE) {
             let numbers = gone.iter().map(|key| key.0);
             let rows = Entity::find().filter(Column::Id.is_in(numbers.clone()));
@@ -155,10 +155,10 @@ impl KeyStore for SeaOrmStore {
         uses: &[(AccessKeyId, Timestamp)],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // In small batches, because other transactions wait for these rows.
+        // The batches are small, because other transactions wait for these rows.
         for uses in uses.chunks(USES_AT_ONCE) {
             let write = self.write().await?;
-            // In the order of their ids, like the deletion of an account, to avoid deadlocks.
+            // Locks the rows in the order of their ids, like the deletion of an account, to avoid deadlocks.
             let keys = uses.iter().map(|(key, _)| key.0);
             locks::in_order(&write, Entity::find().filter(Column::Id.is_in(keys))).await?;
             for (key, at) in uses {
@@ -280,8 +280,8 @@ async fn is_full(
     finds_any(db, last.offset(row_count(others))).await
 }
 
-/// Selects and locks expired keys with their accounts. Leaves out keys with links, because these would be deleted too,
-/// and keys that another transaction has locked.
+/// Selects and locks expired keys with their accounts. Leaves out keys that another transaction has locked. Also leaves
+/// out keys with links, because the links would be deleted too.
 pub(crate) fn expired(expired_before: Timestamp, limit: u64) -> Select<Entity> {
     let of_key = Expr::col((device_codes::Entity, device_codes::Column::AccessKeyId))
         .eq(Expr::col((Entity, Column::Id)));
@@ -300,14 +300,14 @@ pub(crate) fn expired(expired_before: Timestamp, limit: u64) -> Select<Entity> {
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
 }
 
-/// The condition that a key has not expired.
+/// Matches keys that have not expired.
 pub(crate) fn not_expired(now: Timestamp) -> Condition {
     Condition::any()
         .add(Column::ExpiresAt.is_null())
         .add(Column::ExpiresAt.gt(now.as_millis()))
 }
 
-/// Records a use as [`last_use`](central_oauth_domain::clock_step::last_use) says.
+/// Records a use by the rule of [`last_use`](central_oauth_domain::clock_step::last_use).
 pub(crate) fn note_use(key: AccessKeyId, at: Timestamp, now: Timestamp) -> UpdateMany<Entity> {
     let was_ahead = Column::LastUsedAt.gt((now + MAX_CLOCK_DIFFERENCE).as_millis());
     let at = at.as_millis();
@@ -353,8 +353,8 @@ pub(crate) async fn require(
     is_there.then_some(()).ok_or(StoreError::Conflict)
 }
 
-/// Like [`require`]; also checks the MAC of the key's row. The MAC covers the person of the account, to whom a new key
-/// will be bound.
+/// Like [`require`], and also checks the MAC of the key's row. The MAC covers the person of the account, to whom a new
+/// key will be bound.
 async fn require_genuine(
     db: &impl ConnectionTrait,
     key: AccessKeyId,

@@ -252,7 +252,7 @@ impl LinkStore for SeaOrmStore {
         let over: Vec<(i64, i64)> = over_before(ended_before, left_over_before)
             .limit(limit.min(MOST_AT_ONCE))
             .order_by_asc(Column::Id)
-            // Skips links that another transaction is changing, because they have not ended.
+            // Skips links that another transaction is changing, because these links are still in use.
             .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .into_tuple()
             .all(&write)

@@ -27,7 +27,7 @@ pub(crate) fn open_links(now: Timestamp) -> Select<Entity> {
         .order_by_asc(Column::ExpiresAt)
 }
 
-/// The condition of [`Link::is_past_deadline`], negated.
+/// Matches links for which [`Link::is_past_deadline`] is false.
 fn is_ahead(now: Timestamp) -> Expr {
     let latest = now + Link::LONGEST;
     let ahead = Column::ExpiresAt.gt(now.as_millis());
@@ -157,7 +157,8 @@ pub(crate) fn ran_out_before(moment: Timestamp) -> Select<Entity> {
         .filter(ran_out(moment))
 }
 
-/// Links that expired before `moment`. Leaves out links with a lease or with tokens, which do not expire by themselves.
+/// Matches links that expired before `moment`. Leaves out links with a lease or with tokens, which do not expire by
+/// themselves.
 fn ran_out(moment: Timestamp) -> Condition {
     let moment = moment.as_millis();
     let not_leased = Condition::any()

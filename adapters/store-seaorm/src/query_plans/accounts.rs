@@ -1,4 +1,4 @@
-//! Accounts, their tokens and their keys.
+//! Query plans for accounts, their tokens and their keys.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Links, audit entries, wrong codes, revocations and other rows that are due or deleted.
+//! Query plans for links, audit entries, wrong codes and revocations, and for other rows that become due or are
+//! deleted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! No frequent query may read a whole table.
+//! Tests that no frequent query reads a whole table.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod accounts;
@@ -60,7 +60,7 @@ async fn plan_on_server(query: Statement) -> String {
 
 async fn assert_uses(query: impl QueryTrait, indexes: &[&str]) {
     let plan = plan_on_server(query.build(DbBackend::Postgres)).await;
-    // Rows come in the order of the index; few have the same time.
+    // An incremental sort is cheap, because it sorts only the few rows that have the same time.
     let plan = plan.replace("Incremental Sort", "");
     for costly in ["Seq Scan", "Sort  ("] {
         assert!(!plan.contains(costly), "{costly}:\n{plan}");

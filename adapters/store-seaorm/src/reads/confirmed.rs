@@ -5,8 +5,8 @@ use central_oauth_domain::ports::RowVersion;
 
 use crate::database::FileState;
 
-/// The cached rows that were confirmed since the last commit to a SQLite file. They need no other query until the next
-/// commit. Always empty on PostgreSQL, which has no number that changes with each commit.
+/// Cached rows that a query has confirmed since the last commit to a SQLite file. They need no further query until the
+/// next commit. Always empty on PostgreSQL, which has no number that changes with each commit.
 #[derive(Default)]
 pub(crate) struct ConfirmedRows {
     state: Option<FileState>,

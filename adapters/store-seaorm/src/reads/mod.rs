@@ -28,8 +28,9 @@ impl ReadStore for SeaOrmStore {
         let Some(row) = row else { return Ok(None) };
         let version: Option<String> = row.try_get("", "version").map_err(failed)?;
         let Some(version) = version else {
-            // The statement above reads no links, because most keys have an account. Returns the connection before the
-            // next query: requests that each hold one connection and wait for a second could block each other.
+            // The statement above reads no links, because most keys have an account. Releases the connection before the
+            // next query, because requests that each hold one connection and wait for a second connection could block
+            // each other.
             drop(session);
             let (holder, grant) = (self.find_key(key).await?, None);
             return Ok(holder.map(|holder| OpenedKey { holder, grant }));

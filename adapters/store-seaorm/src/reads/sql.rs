@@ -19,7 +19,7 @@ pub(super) const ACCOUNT: &str = "a_";
 /// The prefix of the columns of the account's tokens.
 pub(super) const TOKENS: &str = "t_";
 
-/// Selects the key with this hash, and its account and tokens, if it has an account.
+/// Selects the key with this hash. Also selects its account and tokens, if the key has an account.
 pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| opening_sql(DbBackend::Sqlite)),
@@ -29,7 +29,7 @@ pub(crate) fn opening(backend: DbBackend, hash: &KeyedHash) -> Statement {
     Statement::from_sql_and_values(backend, text(backend, &SQL), [hash.into()])
 }
 
-/// Selects the keys whose stored version differs from that in `seen`.
+/// Selects the keys whose stored version differs from the version in `seen`.
 pub(crate) fn changed(backend: DbBackend, seen: &[(AccessKeyId, RowVersion)]) -> Statement {
     static SQL: [LazyLock<String>; 2] = [
         LazyLock::new(|| changed_sql(DbBackend::Sqlite)),
@@ -82,7 +82,7 @@ fn columns(prefix: &str, columns: impl Iterator<Item = impl IdenStatic>) -> Stri
     columns.collect::<Vec<_>>().join(", ")
 }
 
-/// Returns a statement that makes three index lookups per key, whatever the planner knows about the tables.
+/// Returns a statement that makes three index lookups per key, regardless of the planner's statistics.
 fn changed_sql(backend: DbBackend) -> String {
     let seen = match backend {
         DbBackend::Postgres => "json_each_text($1::json)",
@@ -118,7 +118,7 @@ fn version(backend: DbBackend) -> String {
         .map(|column| format!("k.{}", column.as_str()))
         .chain(accounts.map(|column| format!("a.{}", column.as_str())))
         .chain(tokens.map(|column| format!("t.{}", column.as_str())));
-    // As SQL literals, because the columns have different types.
+    // Converts the values to SQL literals, because the columns have different types.
     let names = names.map(|name| format!("quote({name})"));
     let names = names.collect::<Vec<_>>().join(", ");
     format!(
@@ -130,8 +130,8 @@ fn version(backend: DbBackend) -> String {
 /// How many bytes of a sealed value are compared: more than its header and nonce.
 const SEALED_START: usize = 24;
 
-/// Whether a column is left out of the version because it is long. The access token is represented by its first bytes;
-/// the other columns change only together with it or with the generation.
+/// Whether a column is left out of the version because it is long. The access token is represented by its first bytes.
+/// The other columns change only together with the access token or with the generation.
 const fn is_sealed(column: tokens::Column) -> bool {
     use tokens::Column::{AccessToken, Extra, RefreshToken, SealedWith};
     matches!(column, AccessToken | RefreshToken | Extra | SealedWith)

@@ -39,7 +39,7 @@ impl RefreshStore for SeaOrmStore {
         limit: u64,
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError> {
-        // Before anything is locked, because this runs one query per provider.
+        // Finds the rows before anything is locked, because this takes one query per provider.
         let rows = match busy {
             [] => None,
             busy => {

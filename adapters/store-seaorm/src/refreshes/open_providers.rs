@@ -1,5 +1,5 @@
 //! Finds due refreshes while some providers are busy. Runs one indexed query for each other provider, because a scan
-//! would read the rows of the busy providers too, perhaps a million rows.
+//! would also read the rows of the busy providers, which may be a million.
 
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::grant::ProviderName;

@@ -113,7 +113,7 @@ pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<Outage>, StoreE
     Ok(rows.into_iter().map(outage).collect())
 }
 
-/// Returns false if the provider has an outage already.
+/// Stores an outage. Returns false if the provider already has an outage.
 async fn insert(db: &impl ConnectionTrait, outage: &Outage) -> Result<bool, StoreError> {
     let begun = insert_unless_taken(db, [columns(outage)], [Column::Provider]).await?;
     Ok(begun > 0)

@@ -1,4 +1,4 @@
-//! Records changes of tokens, as the domain decides.
+//! Applies transitions of the domain to stored tokens.
 
 use central_oauth_domain::audit::{AuditDraft, AuditEvent};
 use central_oauth_domain::grant::{AccountId, StoredTokens};

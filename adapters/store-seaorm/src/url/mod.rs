@@ -24,8 +24,8 @@ pub(crate) enum Place {
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) options: PgConnectOptions,
-    /// Whether a pooler may run each transaction on another connection of the server. Then neither session settings nor
-    /// prepared statements outlast a transaction.
+    /// Whether a pooler may run each transaction on another connection of the server. In that case, session settings
+    /// and prepared statements last for one transaction only.
     pub(crate) is_pooled: bool,
 }
 
@@ -206,7 +206,8 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
         if is_explicit && !matches!(mode, PgSslMode::VerifyFull) {
             return Err(InvalidDatabaseUrl::WeakSslMode);
         }
-        // The rules of libpq 16. The driver would read a file of this name; without one it trusts public authorities.
+        // Follows the rules of libpq 16. The driver would read a file named `system`. Without a root certificate, the
+        // driver trusts public authorities.
         let options = options.ssl_root_cert_from_pem(Vec::new());
         options.ssl_mode(PgSslMode::VerifyFull)
     } else {
@@ -218,7 +219,7 @@ fn server(url: &str) -> Result<DatabaseUrl, InvalidDatabaseUrl> {
     }))))
 }
 
-/// Returns the values of `sslrootcert`, or else of `PGSSLROOTCERT`.
+/// Returns the values of `sslrootcert`. If there are none, returns the value of `PGSSLROOTCERT`.
 fn roots(url: &Url) -> Vec<OsString> {
     let named = url.query_pairs().filter(|(name, _)| name == "sslrootcert");
     let named: Vec<_> = named

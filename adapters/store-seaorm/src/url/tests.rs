@@ -107,7 +107,7 @@ fn refuses_what_a_server_would_be_reached_otherwise_by() {
     }
 }
 
-/// The driver's options, whatever the environment of the test contains.
+/// Returns the driver's options for a URL with these parameters.
 fn options(parameters: &str) -> PgConnectOptions {
     let url = format!("postgres://me@db/tokens?{parameters}");
     let DatabaseUrl(Place::Server(server)) = url.parse().unwrap() else {
@@ -134,7 +134,7 @@ fn protects_from_no_less_than_libpq_would() {
     }
 }
 
-/// As libpq 16 does.
+/// libpq 16 treats `sslrootcert=system` in the same way.
 #[test]
 fn system_means_public_authorities_and_the_host() {
     for parameters in [
@@ -145,7 +145,7 @@ fn system_means_public_authorities_and_the_host() {
         let told = options(parameters);
         let mode = told.get_ssl_mode();
         assert!(matches!(mode, PgSslMode::VerifyFull), "{parameters}");
-        // Not a file of this name.
+        // The driver must not read a file named `system`.
         assert!(!format!("{told:?}").contains("system"), "{told:?}");
     }
     for mode in ["disable", "prefer", "require", "verify-ca"] {

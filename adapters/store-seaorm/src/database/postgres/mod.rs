@@ -55,7 +55,8 @@ impl Postgres {
         let options = connect_options(server);
         let plain = setup(settings, is_pooled, settings.statement_timeout);
         let allowed = try_out(&options, &plain, settings.connect_timeout * 4).await?;
-        // A pooler shares its own connections among its clients.
+        // The server's connection limit does not matter here, because a pooler shares its own connections among its
+        // clients.
         let max_connections = if is_pooled {
             settings.max_connections
         } else {
@@ -138,8 +139,8 @@ impl Postgres {
     /// Runs one saving statement without BEGIN and COMMIT. Returns a row for each row that it has changed. After an
     /// error, it is unknown what has changed.
     ///
-    /// The statement runs in a task of its own, which continues after the response timeout: just after a failover, a
-    /// connection may take longer than that, and it saves the tokens earlier than a connection that the retry opens.
+    /// The statement runs in a task of its own, which continues after the response timeout. Just after a failover, a
+    /// slow connection may still save the tokens before a new connection of the retry could.
     async fn save_at_once(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let _turn = self.turn_to_save().await?;
         let (connections, response_timeout) = self.saving.current();

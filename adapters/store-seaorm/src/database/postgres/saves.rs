@@ -1,9 +1,10 @@
-//! Saves without a transaction of their own: saves that wait at the same time run as one statement, which costs the
-//! server a third of as many single statements.
+//! Saves rows without explicit transactions. Saves that wait at the same time form a group, which runs as one statement.
+//! For each row, such a statement costs the server a third of a statement for one row.
 //!
-//! - One group runs at a time. The next group begins at once, with the saves that have joined meanwhile.
-//! - If a group fails, the saves that wait fail with it. Their callers then use transactions on other connections, so a
-//!   save is never delayed by more than one failed group.
+//! - One group runs at a time. The next group begins as soon as it has finished, with the saves that have joined
+//!   meanwhile.
+//! - If a group fails, the saves that wait fail too. Their callers then use transactions on other connections. So a save
+//!   is delayed by at most one failed group.
 
 use std::sync::Arc;
 

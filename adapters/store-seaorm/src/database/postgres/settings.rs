@@ -14,7 +14,7 @@ use crate::url::Server;
 /// A connection that was idle for this long is tested before it is used.
 const ASK_AFTER: Duration = Duration::from_secs(1);
 /// The server aborts a transaction that idles for this long, and releases its locks. Our transactions wait only for the
-/// server, so the process of an idle transaction was suspended or disconnected.
+/// server, so an idle transaction belongs to a process that was suspended or disconnected.
 const LONGEST_IDLE_TRANSACTION: Duration = Duration::from_secs(4);
 /// A custom server setting, sent as a startup parameter. A pooler rejects or drops it, which reveals a pooler that the
 /// URL does not announce. Such a pooler would mix up the prepared statements of its clients.
@@ -55,7 +55,7 @@ pub(super) async fn try_out(
     tried.map_err(|error: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))))
 }
 
-/// The limits of roles and databases do not apply to superusers.
+/// Returns how many connections this role may open. The limits of roles and databases do not apply to superusers.
 async fn connections_allowed(connection: &mut PgConnection) -> Result<u32, sqlx::Error> {
     let limits = "SELECT LEAST(\
                   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int, \
@@ -65,7 +65,7 @@ async fn connections_allowed(connection: &mut PgConnection) -> Result<u32, sqlx:
     Ok(allowed.unsigned_abs())
 }
 
-/// Fails if the encoding of the database cannot store every character. Names and error texts may contain any.
+/// Fails if the encoding of the database cannot store every character. Names and error texts may contain any character.
 async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     /// `SQL_ASCII` stores all bytes unchanged.
     const SUITABLE: [&str; 2] = ["UTF8", "SQL_ASCII"];
@@ -78,8 +78,7 @@ async fn require_unicode(connection: &mut PgConnection) -> Result<(), sqlx::Erro
     Err(sqlx::Error::Configuration(message.into()))
 }
 
-/// Returns the options of a pool. An idle connection that does not answer within `ping_timeout` is closed, and replaced by
-/// a new one.
+/// Returns the options of a pool. An idle connection that does not answer within `ping_timeout` is closed and replaced.
 pub(super) fn pool_options(setup: Option<Arc<str>>, ping_timeout: Duration) -> PgPoolOptions {
     let pool = PgPoolOptions::new()
         .test_before_acquire(false)

@@ -101,7 +101,7 @@ async fn errors_about_prepared_statements_name_the_option_for_poolers() {
     }
 }
 
-// Connecting is slow just after a failover, so one slow save must not close the connections of the others.
+// Connecting is slow just after a failover, so one slow save must not close the connections of other saves.
 #[tokio::test]
 async fn connections_are_replaced_once_nothing_answers_or_half_of_them_may_hang() {
     let server = open(&Cluster::shared().create_database().url).await;
@@ -202,7 +202,8 @@ async fn who_goes_away_while_a_transaction_begins_leaves_none_open() {
     };
     drop(server.begin(Purpose::Change).await.expect("no transaction"));
     none_is_open().await;
-    // Polled once, the free connection sends BEGIN. On a busy machine the response may be there at once.
+    // After one poll, BEGIN has been sent over the free connection. On a busy machine, the response may already be
+    // there.
     let mut was_pending = false;
     for _ in 0..100 {
         let mut begun = Box::pin(server.begin(Purpose::Change));
@@ -227,7 +228,7 @@ async fn who_stops_in_the_middle_lets_go_of_what_it_locked() {
     let locked = stopped.execute_unprepared("UPDATE held SET id = 2").await;
     locked.expect("no lock");
 
-    // It waits while the row is locked, and no longer.
+    // This update waits until the server aborts the idle transaction and releases the row lock.
     let other = server.begin(Purpose::Change).await.expect("no transaction");
     let changed = other.execute_unprepared("UPDATE held SET id = 3").await;
     changed.expect("the row is locked still");

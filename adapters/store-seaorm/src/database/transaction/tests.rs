@@ -1,4 +1,4 @@
-//! Transactions on a file that end in another way than asked.
+//! Tests of SQLite transactions that end unexpectedly.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ async fn count(store: &SeaOrmStore) -> i64 {
     row.unwrap().unwrap().try_get("", "numbers").unwrap()
 }
 
-/// SQLite would commit each further statement by itself.
+/// SQLite has rolled the transaction back, and would commit each further statement on its own.
 #[tokio::test]
 async fn nothing_is_executed_after_a_failed_statement() {
     let (_folder, store) = opened().await;
@@ -41,7 +41,7 @@ async fn nothing_is_executed_after_a_failed_statement() {
     assert_eq!(count(&store).await, 0);
 }
 
-/// The next start would not find the commit.
+/// After a restart, the service would not find the committed data.
 #[tokio::test]
 async fn a_commit_to_a_file_that_was_moved_meanwhile_is_not_acknowledged() {
     let (folder, store) = opened().await;

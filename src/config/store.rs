@@ -102,7 +102,8 @@ impl StoreConfig {
     /// Rejects a database file that every user of the machine may read or write, a file that is mounted without its
     /// folder, and anything but a regular file. A new file is created private.
     ///
-    /// # Errors Names the file and the remedy.
+    /// # Errors
+    /// Names the file and the remedy.
     pub(crate) fn refuse_unsafe_file(&self) -> Result<(), ConfigError> {
         const BY_OTHERS: u32 = 0o006;
         let Some(path) = self.url.path() else {

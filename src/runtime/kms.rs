@@ -22,7 +22,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
     let mut refused_for: Option<Duration> = None;
     let mut last_refusal = None;
     let mut is_away = false;
-    // Two refusals with an outage between them do not use up the grace period.
+    // With this interval, two refusals with an outage between them do not use up a grace period of 2 s or more.
     let usual = LOOK_EVERY.min(grace / 3).max(Duration::from_secs(1));
     let mut pause = usual;
     while timeout(pause, wait_for_stop(stop.clone())).await.is_err() {
@@ -43,6 +43,7 @@ pub(crate) async fn watch_key(keys: WrappedKeys, stop: Stop) {
                 pause = usual;
             }
             Err(error) => {
+                is_away = false;
                 let now = Instant::now();
                 let passed = last_refusal.replace(now).map_or(usual, |last| now - last);
                 // The grace period begins with the first refusal.

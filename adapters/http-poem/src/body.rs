@@ -191,7 +191,7 @@ mod tests {
             ),
             (
                 r#"{"name":"a","max_uses_per_minute":-1}"#,
-                "max_uses_per_minute: it must be a whole number",
+                "max_uses_per_minute: it must be a whole number from 0 to 4294967295",
             ),
         ] {
             assert_eq!(told::<NewAccessKey>(body), words, "{body}");

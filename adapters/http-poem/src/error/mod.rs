@@ -180,7 +180,7 @@ pub(crate) fn kind(expected: &str) -> Option<&'static str> {
         "a sequence" => Some("an array"),
         "a map" => Some("an object"),
         "string or map" | "map with a single key" => Some("a string"),
-        "u32" => Some("a whole number"),
+        "u32" => Some("a whole number from 0 to 4294967295"),
         other => other.starts_with("integer").then_some("a whole number"),
     }
 }

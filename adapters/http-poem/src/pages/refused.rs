@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use central_oauth_domain::grant::ProviderName;
 use central_oauth_domain::link::{LinkCode, LinkStatus};
 use central_oauth_domain::ports::StoreError;
 use central_oauth_domain::usecases::{LinkView, Refusal};
@@ -127,12 +126,10 @@ pub(super) fn prefetch(visit: &Visit<'_>) -> Response {
 
 /// Returns the page for a provider's response that came as a form.
 pub(super) fn posted(visit: &Visit<'_>, provider: &str) -> Response {
-    // The name in the path may be anything, so only the name of a configured provider is logged.
-    let provider = visit.consents().provider(provider);
-    tracing::info!(
-        provider = provider.map(ProviderName::as_str),
-        "callback rejected: the provider used response_mode=form_post"
-    );
+    // Anybody can request any path, so a request for a provider that is not configured is not logged.
+    if let Some(provider) = visit.consents().provider(provider) {
+        tracing::info!(%provider, "callback rejected: the provider used response_mode=form_post");
+    }
     broken(visit, StatusCode::METHOD_NOT_ALLOWED, "posted")
 }
 

@@ -170,7 +170,7 @@ fn words(value: &Value) -> Option<Vec<String>> {
 
 /// Splits at spaces, commas and control characters. No scope may contain control characters (RFC 6749 section 3.3), and
 /// some databases reject them.
-fn split(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c == ',' || c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
 }

@@ -17,7 +17,7 @@ mod transport;
 mod unanswered;
 
 pub(crate) use body::Body;
-pub(crate) use fields::{Fields, identifier};
+pub(crate) use fields::{Fields, identifier, split};
 pub(crate) use names::Names;
 pub(crate) use request::Request;
 pub(crate) use response::{ProviderResponse, Rejection, paused, unworded};

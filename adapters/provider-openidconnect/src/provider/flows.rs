@@ -8,7 +8,7 @@ use url::Url;
 use super::OpenIdConnectProvider;
 use crate::authorization_code::{CallbackResponse, PendingAuthorization};
 use crate::deadline::Deadline;
-use crate::http::{Fields, Rejection, Request, paused, unworded};
+use crate::http::{Fields, Rejection, Request, paused, split, unworded};
 use crate::scrub::Scrubber;
 use crate::server::Server;
 use crate::{authorization_code, device_authorization, token};
@@ -103,9 +103,11 @@ impl OpenIdConnectProvider {
         };
         let requested = &self.settings.scopes;
         let mut named = named.filter(|_| self.settings.quirks.scopes.in_callback);
-        // The callback comes through the browser, where the person can add scopes, so only requested scopes count.
+        // The callback comes through the browser, where the person can add scopes, so only requested scopes count. An
+        // operator may have configured several scopes as one text, with the provider's separator.
         if let Some(named) = &mut named {
-            named.retain(|scope| requested.contains(scope));
+            let requested: Vec<_> = requested.iter().flat_map(|scope| split(scope)).collect();
+            named.retain(|scope| requested.contains(&&**scope));
         }
         let scopes = named.as_deref().unwrap_or(requested);
         self.read_tokens(&fields, &secrets, server, scopes, |grant| {

@@ -195,6 +195,17 @@ async fn scopes_in_the_callback() {
             other => panic!("{}", step(&other)),
         }
     }
+    // Both scopes are configured as one text.
+    let stub = Stub::start(|_, _| reply_json(200, &json!({"access_token": "at"}))).await;
+    let mut settings = preset("strava", &stub.base);
+    settings.scopes = vec![all.join(",")];
+    let subject = Subject::new(settings);
+    let consent = subject.begin().await.ok().unwrap();
+    let callback = "code=c&scope=read,activity:read,admin";
+    match subject.come_back(&consent.handle, callback).await {
+        Ok(Redemption::Granted(grant)) => assert_eq!(grant.scopes, all),
+        other => panic!("{}", step(&other)),
+    }
 }
 
 // A preset with `client_secret_post` also works for a public client without a secret.

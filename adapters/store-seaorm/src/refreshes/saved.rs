@@ -14,8 +14,8 @@ use crate::entities::tokens::Column;
 use crate::statements::row_versions;
 
 /// The statement for [`Database::save_at_once`](crate::database::Database::save_at_once). Saves each row if the stored
-/// account and tokens still have the versions in the row. Locks rows in the same order as
-/// [`lock_all`](crate::accounts::locked::lock_all).
+/// account and tokens still have the versions in the row. Skips rows that another transaction has locked, so that one
+/// row does not delay the others.
 pub(crate) static SAVE: LazyLock<String> = LazyLock::new(|| {
     let columns = saved_columns().map(|column| format!("{0} = saved.{0}", column.as_str()));
     format!(
@@ -24,7 +24,7 @@ pub(crate) static SAVE: LazyLock<String> = LazyLock::new(|| {
          FROM json_array_elements($1::json) WITH ORDINALITY AS given(json, place), \
          json_populate_record(NULL::tokens, given.json) AS tokens LIMIT {MOST_SAVED_AT_ONCE}) AS saved \
          JOIN tokens AS t ON t.account_id = saved.account_id JOIN accounts AS a ON a.id = t.account_id \
-         WHERE {} = saved.version ORDER BY t.id FOR NO KEY UPDATE OF t, a) AS saved \
+         WHERE {} = saved.version FOR NO KEY UPDATE OF t, a SKIP LOCKED) AS saved \
          WHERE tokens.account_id = saved.account_id RETURNING saved.place",
         columns.collect::<Vec<_>>().join(", "),
         row_versions("a", "t"),

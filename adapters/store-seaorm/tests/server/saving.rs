@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
 use super::deaf::{HURRIED, way_to};
-use crate::common::{LATER, NOW, OnDisk, OnServer, answer, audit, code, linked};
+use crate::common::{LATER, NOW, OnDisk, OnServer, answer, audit, code, linked, sealed};
 
 async fn save(store: &SeaOrmStore, account: &Account) -> Result<RecordedRefresh, StoreError> {
     let tokens = answer("newer", "rotated");
@@ -94,83 +94,94 @@ const LOG: &str = "CREATE TABLE saved (account_id bigint, txid bigint, sql text)
     CREATE TRIGGER note AFTER UPDATE ON tokens FOR EACH ROW \
     WHEN (new.generation > old.generation) EXECUTE FUNCTION note()";
 
-/// Links four accounts and claims their refreshes. Starts to record the results while another session has locked the
-/// tokens of the first account, so the results of the others wait for the first one.
-async fn recording_behind_a_lock(
-    on_server: &OnServer,
-) -> (Vec<StoredTokens>, DatabaseTransaction, Vec<Recording>) {
-    let cluster = Cluster::shared();
-    cluster.execute(&on_server.database, LOG);
-    let other = sea_orm::Database::connect(cluster.url(&on_server.database));
-    let other = other.await.unwrap();
-    let mut claimed = Vec::new();
-    for n in 1..=4 {
-        let account = linked(&on_server.store, n, &format!("person {n}")).await;
-        let lease = on_server
-            .store
-            .claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
-        claimed.push(lease.await.unwrap());
-    }
-    let lock = other.begin().await.unwrap();
-    let first = claimed[0].account.id.0;
-    lock.execute_unprepared(&format!(
-        "SELECT 1 FROM tokens WHERE account_id = {first} FOR UPDATE"
-    ))
-    .await
-    .unwrap();
-    let mut recordings = Vec::new();
-    for claimed in claimed.clone() {
-        let store = Arc::clone(&on_server.store);
-        recordings.push(tokio::spawn(async move {
-            let (generation, lease) = (claimed.generation, claimed.lease.version);
-            let tokens = answer("two", "two");
-            store
-                .record_refresh(claimed.account.id, generation, lease, tokens, audit())
-                .await
-        }));
-        // The first one waits for the lock before the others begin.
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                       AND wait_event_type = 'Lock'";
-        while cluster.execute(&on_server.database, waiting).trim() != "1" {
-            sleep(Duration::from_millis(10)).await;
-        }
-    }
-    (claimed, lock, recordings)
+/// Links an account and claims its refresh.
+async fn claimed(store: &SeaOrmStore, n: u64) -> StoredTokens {
+    let account = linked(store, n, &format!("person {n}")).await;
+    let claimed = store.claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
+    claimed.await.unwrap()
 }
 
 type Recording = JoinHandle<Result<RecordedRefresh, StoreError>>;
 
+/// Starts to record the result of a refresh.
+fn record(store: &Arc<SeaOrmStore>, claimed: &StoredTokens) -> Recording {
+    let (store, account) = (Arc::clone(store), claimed.account.id);
+    let (generation, lease) = (claimed.generation, claimed.lease.version);
+    tokio::spawn(async move {
+        let tokens = answer("two", "two");
+        store
+            .record_refresh(account, generation, lease, tokens, audit())
+            .await
+    })
+}
+
+/// Returns another session in a transaction.
+async fn begin(database: &str) -> DatabaseTransaction {
+    let session = sea_orm::Database::connect(Cluster::shared().url(database));
+    session.await.unwrap().begin().await.unwrap()
+}
+
+/// Waits until one session waits for a lock.
+async fn until_one_waits(database: &str) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event_type = 'Lock'";
+    while Cluster::shared().execute(database, waiting).trim() != "1" {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_wait_together_are_saved_in_one_statement() {
-    let on_server = OnServer::new().await;
-    let server = |sql: &str| Cluster::shared().execute(&on_server.database, sql);
-    let (claimed, lock, recordings) = recording_behind_a_lock(&on_server).await;
-    let changed = claimed[2].account.id.0;
-    server(&format!(
-        "UPDATE tokens SET ambiguous = true WHERE account_id = {changed}"
-    ));
-    lock.rollback().await.unwrap();
-    for recording in recordings {
+    let OnServer { store, database } = OnServer::new().await;
+    let server = |sql: &str| Cluster::shared().execute(&database, sql);
+    server(LOG);
+    let claims = [
+        claimed(&store, 1).await,
+        claimed(&store, 2).await,
+        claimed(&store, 3).await,
+        claimed(&store, 4).await,
+    ];
+    let lock = begin(&database).await;
+    let changed = claims[2].account.id.0;
+    for sql in [
+        "LOCK TABLE tokens IN EXCLUSIVE MODE",
+        &format!("UPDATE tokens SET ambiguous = true WHERE account_id = {changed}"),
+    ] {
+        lock.execute_unprepared(sql).await.unwrap();
+    }
+    // The first result waits for the lock, and the others wait for the first.
+    let first = record(&store, &claims[0]);
+    until_one_waits(&database).await;
+    let others = [1, 2, 3].map(|n| record(&store, &claims[n]));
+    sleep(Duration::from_millis(100)).await;
+    lock.commit().await.unwrap();
+
+    for recording in [first].into_iter().chain(others) {
         assert_eq!(recording.await.unwrap().unwrap(), RecordedRefresh::Stored);
     }
-    for claimed in claimed {
-        let stored = on_server.store.tokens(claimed.account.id).await.unwrap();
-        assert_eq!(stored.unwrap().generation, claimed.generation.next());
+    for claimed in claims {
+        let stored = store.tokens(claimed.account.id).await.unwrap().unwrap();
+        assert_eq!(stored.generation, claimed.generation.next());
+        assert_eq!(stored.access_token, sealed("two"));
     }
+    // The changed row was read again and saved by itself.
     let groups = "SELECT string_agg(account_id::text, ' ' ORDER BY account_id) FROM saved \
                   GROUP BY txid ORDER BY 1";
-    // The changed row was read again and saved by itself.
     assert_eq!(server(groups).trim(), "1\n2 4\n3");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_whose_row_is_locked_does_not_delay_the_others() {
-    let on_server = OnServer::new().await;
-    let (_, lock, mut recordings) = recording_behind_a_lock(&on_server).await;
-    let first = recordings.remove(0);
-    for recording in recordings {
-        assert_eq!(recording.await.unwrap().unwrap(), RecordedRefresh::Stored);
-    }
+    let OnServer { store, database } = OnServer::new().await;
+    let (one, two) = (claimed(&store, 1).await, claimed(&store, 2).await);
+    let lock = begin(&database).await;
+    let locked = one.account.id.0;
+    let row = format!("SELECT 1 FROM tokens WHERE account_id = {locked} FOR UPDATE");
+    lock.execute_unprepared(&row).await.unwrap();
+    let first = record(&store, &one);
+    until_one_waits(&database).await;
+    let second = record(&store, &two);
+    assert_eq!(second.await.unwrap().unwrap(), RecordedRefresh::Stored);
     assert!(!first.is_finished(), "the row is still locked");
     lock.rollback().await.unwrap();
     assert_eq!(first.await.unwrap().unwrap(), RecordedRefresh::Stored);
@@ -183,10 +194,8 @@ async fn recorded_after(
     change: &str,
     behind: impl AsyncFn(&str),
 ) -> (RecordedRefresh, StoredTokens) {
-    let account = linked(store, n, &format!("person {n}")).await;
-    let claimed = store.claim_refresh(account.id, LeaseVersion(0), NOW, LATER);
-    let claimed = claimed.await.unwrap();
-    let id = account.id.0;
+    let claimed = claimed(store, n).await;
+    let (account, id) = (&claimed.account, claimed.account.id.0);
     behind(&change.replace("$1", &id.to_string())).await;
     let (generation, lease) = (claimed.generation, claimed.lease.version);
     let recorded =

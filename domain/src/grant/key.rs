@@ -1,4 +1,4 @@
-//! Access keys, which clients send as a bearer to get the token of their account.
+//! Access keys. Clients send them as bearer tokens (RFC 6750) to get the access token of their account.
 
 use super::{AccountId, AccountKey, KeyLimits, KeyMaker};
 use crate::link::Link;
@@ -9,16 +9,17 @@ use crate::time::Timestamp;
 use crate::workload::NewWorkload;
 
 number! {
-    /// The store's number of an access key. The API shows it as a string.
+    /// The store's number of an access key. The API returns it as a string.
     AccessKeyId
 }
 
 words! {
     /// What a key may do.
     KeyRole {
-        /// The key may do everything with the account. A key that comes with a link code has this role by default.
+        /// The key may do everything with the account. This is the default role of a key that is created with a link.
         Owner => "owner",
-        /// The key may only read the token and the account. A key that is created for an account later has this role.
+        /// The key may only read the token and the account. Keys that are created later for a linked account have this
+        /// role.
         Reader => "reader",
     }
 }
@@ -47,7 +48,7 @@ impl KeyBinding {
     }
 }
 
-/// The stored row of a key that a caller sent. [`RowMacs`] checks that this service wrote the row.
+/// The stored row of a caller's key. [`RowMacs`] checks that this service wrote the row.
 ///
 /// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub struct KeyHolder {
     pub mac: Option<KeyedHash>,
 }
 
-/// A key as listed to the owner of the account, without the secret.
+/// A key without its secret, as listed for the owner of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The store's number.
@@ -83,7 +84,7 @@ pub struct KeyRecord {
     pub maker: Option<KeyMaker>,
     /// What else limits its use.
     pub limits: KeyLimits,
-    /// When the key was handed out.
+    /// When the key was created.
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
@@ -92,8 +93,8 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// Whether deleting `key` and its descendants deletes this key. Descendants are one level deep: a created key is a
-    /// reader, and readers cannot create keys.
+    /// Whether deleting `key` and its descendants deletes this key. Only keys that `key` has created are its
+    /// descendants, because they are readers, and readers cannot create keys.
     pub fn is_deleted_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
@@ -116,7 +117,7 @@ pub struct NewKey {
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// The workload that acts with the key; `None` for a key that is handed out.
+    /// The workload that uses the key; `None` for a key whose secret is given to the requester.
     pub workload: Option<NewWorkload>,
 }
 
@@ -151,7 +152,7 @@ pub struct InertKey {
 }
 
 impl InertKey {
-    /// Returns an owner's key that does not expire.
+    /// Creates a key with the role [`KeyRole::Owner`] that does not expire.
     pub const fn owner(hash: KeyedHash) -> Self {
         Self {
             hash,

@@ -14,7 +14,7 @@
 //! | [`text`] | which characters of untrusted text are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed, decrypted and hashed |
-//! | [`webhook`] | which events receivers are told about, and when a delivery is tried again |
+//! | [`webhook`] | which events are sent to receivers, and when a delivery is retried |
 //! | [`workload`] | what a workload's JWT must contain, and what the workload may do |
 //! | [`lock`] | locks mutexes |
 //! | [`ports`] | interfaces to the outside, such as [`TokenStore`], [`Cipher`], [`OAuthProvider`] and [`Clock`] |

@@ -79,9 +79,9 @@ impl fmt::Debug for OperatorName {
 /// A key that the operator has configured.
 #[derive(Clone)]
 pub struct OperatorKey {
-    /// Its name in logs.
+    /// The name of the key in logs.
     pub name: OperatorName,
-    /// What it may do.
+    /// What the key may do.
     pub role: OperatorRole,
     /// The key.
     pub key: AccessKey,

@@ -52,7 +52,7 @@ impl Log {
         self.ends = Some(extension.ends);
     }
 
-    /// Deletes as many of the `limit` oldest entries as the chain allows.
+    /// Deletes as many of the `limit` oldest entries as [`AuditChain::shorten`] allows.
     fn shorten(&mut self, limit: usize) -> Result<usize, ChainBreak> {
         let oldest = &self.entries[..self.entries.len().min(limit)];
         let ends = self.ends.as_ref().unwrap();

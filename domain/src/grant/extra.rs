@@ -1,4 +1,4 @@
-//! Members of token responses that clients need besides the access token, such as the API host or the id of a tenant.
+//! Members of token responses that clients need in addition to the access token, such as the API host or a tenant id.
 
 use std::collections::BTreeMap;
 

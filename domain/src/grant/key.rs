@@ -57,15 +57,15 @@ pub struct KeyHolder {
     pub id: AccessKeyId,
     /// The hash by which the key is looked up.
     pub hash: KeyedHash,
-    /// What it may do.
+    /// What the key may do.
     pub role: KeyRole,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Who made it; `None` for a key from before makers were recorded.
+    /// Who created the key; `None` for a key from before creators were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// What else limits the use of the key.
     pub limits: KeyLimits,
-    /// What it gives access to.
+    /// What the key gives access to.
     pub binding: KeyBinding,
     /// The MAC over all other fields; `None` for a key from before MACs were introduced.
     pub mac: Option<KeyedHash>,
@@ -76,19 +76,19 @@ pub struct KeyHolder {
 pub struct KeyRecord {
     /// The store's number.
     pub id: AccessKeyId,
-    /// What it may do.
+    /// What the key may do.
     pub role: KeyRole,
     /// Its name: from the request that created it, or from the client that requested the link.
     pub name: Option<String>,
-    /// Who made it; `None` for a key from before makers were recorded.
+    /// Who created the key; `None` for a key from before creators were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// What else limits the use of the key.
     pub limits: KeyLimits,
     /// When the key was created.
     pub created_at: Timestamp,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
@@ -115,7 +115,7 @@ pub struct NewKey {
     pub limits: KeyLimits,
     /// When the key is created.
     pub created_at: Timestamp,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// The workload that uses the key; `None` for a key whose secret is given to the requester.
     pub workload: Option<NewWorkload>,
@@ -147,7 +147,7 @@ pub struct InertKey {
     pub hash: KeyedHash,
     /// Its role once the link is complete.
     pub role: KeyRole,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 

@@ -41,7 +41,7 @@ impl FromStr for KeyMaker {
     }
 }
 
-/// What limits the use of a key besides its expiry.
+/// What limits the use of a key in addition to its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyLimits {
     /// The networks from which the key may be used. An empty list means any network.

@@ -83,7 +83,7 @@ pub enum RevocationStatus {
     /// The provider cannot revoke tokens.
     Unsupported,
     /// The provider has not confirmed the revocation for a day, or the tokens could not be decrypted. The service has
-    /// deleted its copies; at the provider, the tokens expire by themselves.
+    /// deleted its copies, but the tokens may stay valid at the provider until they expire.
     Failed,
     /// The person has linked an account again, and the revocation might end the new grant too.
     Cancelled,

@@ -21,13 +21,13 @@ use crate::time::Timestamp;
 /// [`redeem`]: OAuthProvider::redeem
 #[async_trait]
 pub trait OAuthProvider: Send + Sync {
-    /// The name that the operator gave the provider.
+    /// Returns the name that the operator gave the provider.
     fn name(&self) -> &ProviderName;
 
-    /// The provider's name on pages for people.
+    /// Returns the provider's name for people, as shown on pages.
     fn display_name(&self) -> &str;
 
-    /// This service's name on the provider's consent page, if the operator configured it.
+    /// Returns this service's name on the provider's consent page, if the operator configured it.
     fn consent_name(&self) -> Option<&str>;
 
     /// Returns the scopes that are requested.
@@ -39,7 +39,7 @@ pub trait OAuthProvider: Send + Sync {
     /// Whether the consent ends with a redirect back to this service, so that the page knows which browser consented.
     fn uses_redirects(&self) -> bool;
 
-    /// The client id of this service at the provider.
+    /// Returns the client id of this service at the provider.
     fn client_id(&self) -> String;
 
     /// Returns the origin of the tokens that this provider issues.
@@ -220,7 +220,7 @@ pub enum Revoked {
     /// The provider does not know the token. For a refresh token, this means that the grant has ended. An access token
     /// may merely have expired, so its grant may still be valid.
     Unknown,
-    /// Only this token is invalid; a refresh token of its grant is still valid.
+    /// Only this token is invalid. A refresh token of its grant is still valid.
     TokenAlone,
     /// The provider cannot revoke tokens, or cannot revoke this type of token (RFC 7009 section 2.2.1,
     /// `unsupported_token_type`).

@@ -41,7 +41,7 @@ pub trait AuditStore: Send + Sync {
     /// Returns the signed ends of the log; `None` before the first entry.
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError>;
 
-    /// Deletes those of the `limit` oldest entries that come before the first entry dated within `retained`
+    /// Deletes up to `limit` of the oldest entries, up to the first entry that is dated within `retained`
     /// ([`AuditChain::shorten`]). Moves the signed start of the log past the deleted entries. Returns how many were
     /// deleted.
     async fn purge_entries(

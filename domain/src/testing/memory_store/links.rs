@@ -376,8 +376,8 @@ fn is_open(link: &Link, now: Timestamp) -> bool {
     link.ended_at().is_none() && !link.is_past_deadline(now)
 }
 
-/// Whether a link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens does not
-/// expire.
+/// Whether a link may be deleted because it ended or expired before `moment`. A link with tokens does not expire, and a
+/// leased link does not expire before its lease.
 fn was_over_before(link: &Link, moment: Timestamp) -> bool {
     match (&link.state, link.ended_at()) {
         (_, Some(at)) => at < moment,

@@ -1,5 +1,5 @@
-//! Decides what a failed refresh means for the grant. Only a definite `invalid_grant` ends the grant at once; after any
-//! other failure the service retries.
+//! Decides what a failed refresh means for the grant. Only a definite `invalid_grant` ends the grant at once. After any
+//! other failure, the service retries.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The login sessions of operators on the page `/admin`.
+//! Sessions of operators who have signed in at `/admin`.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 pub struct AccountFilter {
     /// The provider of the account.
     pub provider: Option<ProviderName>,
-    /// The status of the account, as the API returns it.
+    /// The status that API responses show for the account.
     pub status: Option<StatusAsOf>,
     /// One of the account's labels.
     pub label: Option<Label>,

@@ -55,7 +55,7 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<u64, StoreError>;
 
-    /// Returns up to `limit` keys that have no MAC, after the key `after` and in the order of their numbers.
+    /// Returns up to `limit` keys without a MAC, ordered by id. Returns only keys whose id is greater than `after`.
     async fn keys_without_mac(
         &self,
         after: Option<AccessKeyId>,

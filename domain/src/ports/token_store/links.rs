@@ -149,7 +149,7 @@ pub trait LinkStore: Send + Sync {
     /// Returns the open relinks of this account.
     async fn open_relinks(&self, account: AccountId) -> Result<Vec<Link>, StoreError>;
 
-    /// Returns all links of a key, including links that have ended.
+    /// Returns all links of a key, including those that have ended.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if one of the links cannot be read.

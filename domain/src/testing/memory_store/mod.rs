@@ -121,8 +121,8 @@ impl MemoryStore {
         self.lock().reads
     }
 
-    /// Delays the next read of an account's tokens: `clock` advances by `by`, and the read returns the state from
-    /// before the delay.
+    /// Advances `clock` by `by` during the next read of an account's tokens. The read returns the state before the
+    /// advance.
     pub fn answer_late(&self, clock: &FixedClock, by: Duration) {
         self.lock().slow_read = Some((clock.clone(), by));
     }

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// A stored session. It contains neither the operator's name nor the value of the cookie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminSession {
-    /// The hash of the cookie; the store looks the session up by it.
+    /// The hash of the cookie, by which the store finds the session.
     pub token: KeyedHash,
     /// When the operator logged in.
     pub created_at: Timestamp,
@@ -19,11 +19,11 @@ pub struct AdminSession {
 }
 
 impl AdminSession {
-    /// The idle timeout: a session that is unused for this long ends.
+    /// The idle timeout. A session that is unused for this long ends.
     pub const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
     /// A session ends after this long, even if it is in use.
     pub const LONGEST: Duration = Duration::from_secs(8 * 3600);
-    /// `seen_at` is updated at most once in this time.
+    /// Minimum time between two updates of `seen_at`.
     const STORED_EVERY: Duration = Duration::from_secs(60);
 
     /// Whether the session has ended. A `created_at` up to a minute in the future is accepted, because the clocks of

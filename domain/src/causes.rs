@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-/// Returns an error and its causes as one line, because the outermost error seldom says what went wrong. Leaves out a
-/// cause that the line already contains.
+/// Returns an error and its causes as one line, because the outermost error alone seldom explains the failure. Leaves
+/// out a cause that the line already contains.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut source = error.source();

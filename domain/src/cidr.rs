@@ -10,7 +10,7 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr(IpNet);
 
-/// The text is not a network in CIDR notation.
+/// The error for a text that is neither an address nor a network in CIDR notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an address or CIDR such as 192.0.2.0/24 or 2001:db8::/32")]
 pub struct MalformedCidr;
@@ -22,7 +22,7 @@ impl Cidr {
     }
 }
 
-/// Whether one of the blocks contains the address. An empty list admits every address.
+/// Whether one of the blocks contains the address. An empty list contains every address.
 pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
     blocks.is_empty() || blocks.iter().any(|block| block.contains(address))
 }
@@ -30,9 +30,9 @@ pub fn admits(blocks: &[Cidr], address: IpAddr) -> bool {
 impl FromStr for Cidr {
     type Err = MalformedCidr;
 
-    /// Parses a block, or an address as a block of its own. Rejects host bits that are not zero (the author may have
-    /// meant the address or the block), leading zeros (some programs read them as octal), and IPv4-mapped IPv6
-    /// addresses.
+    /// Parses a block, or an address as a block of one address. Rejects host bits that are not zero, because the author
+    /// may have meant the address or the block. Rejects leading zeros, because some programs read them as octal.
+    /// Rejects IPv4-mapped IPv6 addresses.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address = text.split_once('/').map_or(text, |(address, _)| address);
         // Rejects leading zeros, which `IpNet` accepts.

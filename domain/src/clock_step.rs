@@ -1,5 +1,5 @@
 //! Handles clocks that are set back. While a clock is ahead, the service stores times that are too late. Work must not
-//! wait for such a time, so a stored time further ahead than any rule allows counts as past.
+//! wait for such a time. So a stored time that is further in the future than any rule allows counts as past.
 
 use std::time::Duration;
 
@@ -10,19 +10,20 @@ use crate::time::Timestamp;
 pub const LONGEST_PROVIDER_CALL: Duration = Duration::from_secs(120);
 /// A lease lasts this much longer than the longest provider call.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(5);
-/// The maximum difference between the clocks of two processes. If a stored time is further ahead than this difference
-/// explains, the clock that stored it has been set back since.
+/// The maximum difference between the clocks of two processes. A stored time that is further in the future than this
+/// difference explains was stored before the clock was set back.
 pub const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
 
-/// The maximum difference between synchronised clocks. The order of two times of different replicas that are closer to
-/// each other is unknown.
+/// The maximum difference between synchronised clocks. If times from two replicas are closer together, their order is
+/// unknown.
 pub const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(5);
 
-/// If the time at which tokens were obtained is further in the future than this, the clock has been set back since.
+/// The maximum distance in the future of the time at which tokens were obtained. If the time is later, the clock has
+/// been set back since.
 pub const OBTAINED_AHEAD: Duration = Duration::from_secs(5);
 
-/// Returns when a key was last used, if a use at `stored` is known and another one at `at` is new. A stored use further
-/// ahead of `now` than [`MAX_CLOCK_DIFFERENCE`] was stored while the clock was ahead, and does not count.
+/// Returns when a key was last used, given the stored time of its last use and a new use at `at`. A stored time that is
+/// later than `now` by more than [`MAX_CLOCK_DIFFERENCE`] was stored while the clock was ahead, and does not count.
 pub fn last_use(stored: Option<Timestamp>, at: Timestamp, now: Timestamp) -> Timestamp {
     let later = stored.filter(|stored| *stored > at && *stored <= now + MAX_CLOCK_DIFFERENCE);
     later.unwrap_or(at)
@@ -38,8 +39,8 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Returns the horizon for leases of at most `lease`, plus [`MAX_CLOCK_DIFFERENCE`]. Without this margin, a process
-    /// whose clock is behind could mistake a valid lease for one that is too far ahead, and lease the same work again.
+    /// Creates a horizon. Adds [`MAX_CLOCK_DIFFERENCE`] to `lease`, the longest lease. Without this margin, a process
+    /// whose clock is behind could ignore a valid lease and lease the same work again.
     #[must_use]
     pub const fn new(lease: Duration, pause: Duration) -> Self {
         Self {
@@ -57,8 +58,8 @@ impl Horizon {
     }
 }
 
-/// Detects that the clock was set back while this process runs, or shortly before. Then even some stored times within a
-/// horizon are known to be too far ahead.
+/// Detects that the clock was set back while this process was running, or shortly before. Then even some stored times
+/// within a horizon are known to be too late.
 #[derive(Debug, Default)]
 pub struct ClockStepDetector {
     last: Option<Reading>,
@@ -78,10 +79,10 @@ struct Step {
 }
 
 impl ClockStepDetector {
-    /// How long a step back is remembered. Work that was in progress at the step is stored within this time.
+    /// How long a step back is remembered. Work that was in progress at the step stores its result within this time.
     const REMEMBERED_FOR: Duration = Duration::from_secs(60);
     /// Subtracted from the size of the step, because a pause that was stored before the step has partly passed when the
-    /// step is noticed. Covers pauses that began up to this long before.
+    /// step is noticed. Such a pause may have begun up to this long before.
     const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 
     /// Whether the clock has been read.
@@ -89,8 +90,8 @@ impl ClockStepDetector {
         self.last.is_some()
     }
 
-    /// Reads the clock for the first time. `stored` is the latest time that earlier processes have stored: the clock may
-    /// have been set back since.
+    /// Reads the clock for the first time. `stored` is the latest time that earlier processes have stored. The clock
+    /// may have been set back since.
     pub fn begin(&mut self, stored: Option<Timestamp>, clock: &dyn Clock) {
         let now = clock.now();
         self.last = Some(Reading {
@@ -99,9 +100,9 @@ impl ClockStepDetector {
         });
     }
 
-    /// Compares the clock with the previous reading. For a minute after the clock was set back by more than
-    /// [`MAX_CLOCK_DIFFERENCE`], returns the size of the step minus `NOTICED_WITHIN`: a longer pause was stored before
-    /// the step and counts as past. Otherwise returns [`Duration::MAX`].
+    /// Compares the clock with the previous reading, and returns the longest plausible pause. For a minute after the
+    /// clock was set back by more than [`MAX_CLOCK_DIFFERENCE`], this is the size of the step minus `NOTICED_WITHIN`,
+    /// because a longer pause was stored before the step and counts as past. Otherwise it is [`Duration::MAX`].
     pub fn longest_pause(&mut self, clock: &dyn Clock) -> Duration {
         let begun_at = clock.uptime();
         let reading = Reading {
@@ -141,7 +142,7 @@ mod tests {
         let (clock, mut watch) = (FixedClock::new(start), ClockStepDetector::default());
         let secs = Duration::from_secs;
         assert_eq!(watch.longest_pause(&clock), Duration::MAX);
-        // Ahead, as time passes, and back.
+        // The clock is set ahead, then time passes, and then the clock is set back.
         clock.set(start + secs(600));
         assert_eq!(watch.longest_pause(&clock), Duration::MAX);
         clock.advance(secs(3600));

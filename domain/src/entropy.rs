@@ -1,4 +1,4 @@
-//! Randomness. The composition root supplies the generator.
+//! Random values. The composition root supplies the generator.
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use rand_core::CryptoRng;
 /// Crockford's alphabet in lower case: five bits per character.
 pub(crate) const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// A cryptographically secure random source; in production the operating system's.
+/// A cryptographically secure random source. In production, it is the operating system's.
 pub struct Entropy(Mutex<Box<dyn CryptoRng + Send>>);
 
 impl Entropy {
@@ -31,10 +31,10 @@ impl Entropy {
         hex(&self.bytes::<N>())
     }
 
-    /// Returns a number below `bound`, all equally likely (rejection sampling).
+    /// Returns a random number below `bound`. All numbers are equally likely (rejection sampling).
     ///
     /// # Panics
-    /// When `bound` is zero.
+    /// If `bound` is zero.
     pub fn below(&self, bound: u32) -> u32 {
         let unbiased = u32::MAX - u32::MAX % bound;
         let mut rng = lock(&self.0);
@@ -46,7 +46,7 @@ impl Entropy {
         }
     }
 
-    /// Returns a number in `0.0..1.0`.
+    /// Returns a random number in `0.0..1.0`.
     pub fn fraction(&self) -> f64 {
         f64::from(lock(&self.0).next_u32()) / 2_f64.powi(32)
     }

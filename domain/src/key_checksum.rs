@@ -1,11 +1,12 @@
-//! The checksum at the end of an access key. Scanners for leaked secrets recognise keys by it.
+//! The checksum at the end of an access key. Scanners for leaked secrets use it to detect keys.
 
 use crate::entropy::ALPHABET;
 
-/// Characters of a checksum: 32 bits in groups of five.
+/// The number of characters of a checksum: 32 bits in groups of five.
 const LENGTH: usize = 7;
 
-/// CRC-32 as in zlib and PNG (ISO 3309), bit by bit: keys are short and rarely made.
+/// Computes CRC-32 as in zlib and PNG (ISO 3309). Computes it bit by bit, because keys are short and are rarely
+/// created.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
     let byte = |crc, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), step);

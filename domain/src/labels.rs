@@ -3,8 +3,8 @@ use std::collections::btree_map::{IntoIter, Iter};
 
 use crate::text::{Unpresentable, check_chosen};
 
-/// Names and values that a client sent when it requested its link, such as `team` and `billing`. They are unverified
-/// and authorise nothing.
+/// The names and values that a client sent when it requested its link, such as `team` and `billing`. They are
+/// unverified and grant no rights.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(BTreeMap<String, String>);
 
@@ -29,12 +29,12 @@ pub enum BadLabel {
         Label::LONGEST_NAME
     )]
     Name,
-    /// The value is too long for a page, or contains characters that may deceive its reader.
+    /// The value is too long, or contains characters that may deceive a reader.
     #[error("labels: the value of {name} {why}")]
     Value {
         /// The name of the label.
         name: String,
-        /// What is wrong with it.
+        /// What is wrong with the value.
         why: Unpresentable,
     },
 }
@@ -42,7 +42,7 @@ pub enum BadLabel {
 impl Label {
     /// Maximum length of a name.
     pub const LONGEST_NAME: usize = 63;
-    /// Maximum length of a value.
+    /// Maximum length of a value in characters.
     pub const LONGEST_VALUE: usize = 255;
 
     /// Reads a label as `NAME:VALUE`. The value may contain colons.
@@ -54,8 +54,8 @@ impl Label {
         Self::new(name.to_owned(), value.to_owned())
     }
 
-    /// Checks a label that is searched for. Accepts values that [`Labels::new`] rejects, because earlier versions
-    /// stored them.
+    /// Checks a label for a search. Accepts some values that [`Labels::new`] rejects, because earlier versions stored
+    /// such values.
     ///
     /// # Errors
     /// [`BadLabel::Name`] and [`BadLabel::Value`].
@@ -85,7 +85,7 @@ impl Label {
 }
 
 impl Labels {
-    /// An account has at most this many labels.
+    /// Maximum number of labels of an account.
     pub const MOST: usize = 16;
 
     /// Checks the labels of a new link.
@@ -101,13 +101,13 @@ impl Labels {
         Ok(Self(labels))
     }
 
-    /// Accepts labels from the store unchecked: they were checked before they were stored.
+    /// Wraps labels from the store without a check, because they were checked before they were stored.
     pub fn stored(labels: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(labels.into_iter().collect())
     }
 
-    /// Returns the labels of `later` that are added to these: those with new names, up to [`Self::MOST`] labels in all.
-    /// Stored labels are never overwritten.
+    /// Returns the labels in `later` that are added to these labels. Only labels with new names are added, up to a
+    /// total of [`Self::MOST`]. Stored labels are never overwritten.
     #[must_use]
     pub fn added_by(&self, later: &Self) -> Self {
         let room = Self::MOST.saturating_sub(self.0.len());
@@ -128,7 +128,7 @@ impl Labels {
         self.0.is_empty()
     }
 
-    /// Whether these labels contain the name of `label` with the same value.
+    /// Whether these labels contain `label`.
     pub fn contains(&self, label: &Label) -> bool {
         self.0.get(&label.name) == Some(&label.value)
     }

@@ -14,7 +14,7 @@
 //! | [`text`] | which characters of untrusted text are shown |
 //! | [`secret`] | the values that must never be printed, and their sealed and hashed forms |
 //! | [`vault`] | how secrets are sealed, decrypted and hashed |
-//! | [`webhook`] | which events receivers are told about, and when a delivery is tried again |
+//! | [`webhook`] | which events are sent to receivers, and when a delivery is retried |
 //! | [`workload`] | what a workload's JWT must contain, and what the workload may do |
 //! | [`lock`] | locks mutexes |
 //! | [`ports`] | interfaces to the outside, such as [`TokenStore`], [`Cipher`], [`OAuthProvider`] and [`Clock`] |
@@ -23,11 +23,11 @@
 //!
 //! # Adding an adapter
 //!
-//! *A store*: in a crate below `adapters/`, implement the seventeen traits of which [`TokenStore`] consists, and then
-//! [`TokenStore`] itself, with one transaction for each method. Run `central_oauth_contract::token_store` against it.
-//! *A provider*: implement [`OAuthProvider`], one HTTP exchange for each method; this crate decides about intervals,
-//! deadlines and retries. *A cipher*: implement [`Cipher`] and run `central_oauth_contract::cipher`.
-//! `docs/ARCHITECTURE.md` lists what else has to change.
+//! *A store*: in a crate below `adapters/`, implement the seventeen traits of which [`TokenStore`] consists, with one
+//! transaction for each method. Then implement [`TokenStore`] itself, and run `central_oauth_contract::token_store`
+//! against the store. *A provider*: implement [`OAuthProvider`] without retries, because this crate decides about
+//! intervals, deadlines and retries. *A cipher*: implement [`Cipher`] and run `central_oauth_contract::cipher`.
+//! `docs/ARCHITECTURE.md` lists the other necessary changes.
 //!
 //! [`TokenStore`]: ports::TokenStore
 //! [`Cipher`]: ports::Cipher

@@ -1,6 +1,6 @@
 //! Numbers that the store assigns to rows.
 
-/// Defines a row number. The API shows it as a string.
+/// Defines a type for row numbers. The API returns such a number as a string.
 macro_rules! number {
     ($(#[$about:meta])* $name:ident) => {
         $(#[$about])*
@@ -25,7 +25,7 @@ macro_rules! number {
 
 pub(crate) use number;
 
-/// Returns the next number, or 0 after the highest one, so that a corrupt row causes no panic. Callers compare the
+/// Returns the next number, or 0 after the highest number, so that a corrupt row causes no panic. Callers compare the
 /// result only for equality.
 pub(crate) const fn next(number: i64) -> i64 {
     match number.checked_add(1) {

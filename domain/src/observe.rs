@@ -1,4 +1,4 @@
-//! Events for metrics. The domain reports facts in its own terms and does not know how they are counted.
+//! Events for metrics. The domain reports these events but does not know how they are counted.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use crate::link::LinkId;
 use crate::ports::{Census, ProviderError};
 use crate::webhook::{DeliveryOutcome, ReceiverName};
 
-/// Receives events. The methods are called while work is in progress, so they must neither wait nor fail.
+/// Receives events. The methods are called while work is in progress, so they must neither block nor fail.
 pub trait Observer: Send + Sync {
-    /// The current request has received a link code.
+    /// The current request has created a link.
     fn link_started(&self, _link: LinkId, _provider: &ProviderName) {}
 
     /// A person has confirmed a link, and the provider's flow has started.
@@ -21,8 +21,9 @@ pub trait Observer: Send + Sync {
     /// A link has ended.
     fn link_ended(&self, _link: LinkId, _provider: &ProviderName, _how: LinkEnd) {}
 
-    /// A refresh was attempted. `lag` is how long the refresh was overdue when the attempt started. `None` if the
-    /// refresh was not due yet, or if the grant has ended: that attempt is reported later, once its result is stored.
+    /// A refresh was attempted. `lag` is how long the refresh was overdue when the attempt started. `lag` is `None` if
+    /// the refresh was not due yet, or if the attempt ended the grant. An attempt that ended the grant is reported only
+    /// after its result is stored.
     fn refresh_attempted(
         &self,
         _provider: &ProviderName,
@@ -31,7 +32,7 @@ pub trait Observer: Send + Sync {
     ) {
     }
 
-    /// A revocation has been tried.
+    /// A revocation was attempted.
     fn revocation_attempted(&self, _provider: &ProviderName, _outcome: RevocationOutcome) {}
 
     /// An outage of a provider has begun or ended.
@@ -46,13 +47,13 @@ pub trait Observer: Send + Sync {
     /// A bearer token was refused.
     fn bearer_refused(&self, _how: BearerRefusal) {}
 
-    /// A key was refused because somebody without the secret key had changed its row.
+    /// A key was refused because its row was changed by somebody without the secret key.
     fn key_altered(&self) {}
 
-    /// Somebody without the secret key has changed the audit log.
+    /// The audit log was changed by somebody without the secret key.
     fn audit_log_altered(&self) {}
 
-    /// A delivery to a receiver of webhooks was tried.
+    /// A delivery to a webhook receiver was attempted.
     fn webhook_attempted(&self, _receiver: &ReceiverName, _attempt: DeliveryOutcome) {}
 
     /// The accounts were counted.
@@ -65,7 +66,7 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
-/// Defines an enum whose values each have a fixed word.
+/// Defines an enum in which each value has a fixed word.
 #[macro_export]
 macro_rules! words {
     ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident => $word:literal,)+ }) => {
@@ -91,7 +92,7 @@ macro_rules! words {
                 Self::ALL.iter().copied().find(|known| known.as_str() == word)
             }
 
-            /// Returns all words, with commas between them.
+            /// Returns all words, separated by commas.
             pub fn listed() -> String {
                 Vec::from_iter(Self::ALL.iter().map(|known| known.as_str())).join(", ")
             }
@@ -112,7 +113,7 @@ words! {
     LinkEnd {
         /// The link led to an account.
         Linked => "linked",
-        /// The person declined, or the provider did so (`access_denied`).
+        /// The person or the provider declined (`access_denied`).
         Denied => "denied",
         /// The link expired after a person confirmed it.
         Expired => "expired",
@@ -128,7 +129,7 @@ words! {
         Refreshed => "refreshed",
         /// The grant has ended: a person must consent again.
         RelinkRequired => "relink_required",
-        /// The provider refused the refresh token; the service tries again later.
+        /// The provider refused the refresh token. The service will retry.
         Refused => "refused",
         /// Only the operator can fix the cause.
         Misconfigured => "misconfigured",
@@ -142,13 +143,13 @@ words! {
     RevocationOutcome {
         /// The provider has confirmed the revocation.
         Revoked => "revoked",
-        /// The provider revokes no tokens.
+        /// The provider cannot revoke tokens.
         Unsupported => "unsupported",
         /// The provider has not confirmed the revocation for a day, or the tokens could not be decrypted.
         Failed => "failed",
-        /// Cancelled, because the person linked again.
+        /// The revocation was cancelled, because the person linked an account again.
         Cancelled => "cancelled",
-        /// Not confirmed yet: the revocation is retried.
+        /// The provider has not confirmed the revocation yet. The service will retry.
         Again => "again",
     }
 }
@@ -170,9 +171,9 @@ words! {
 }
 
 words! {
-    /// How a provider answered.
+    /// The result of a provider call.
     CallOutcome {
-        /// A valid response of the protocol, `authorization_pending` included.
+        /// A valid response of the protocol, including `authorization_pending`.
         Answered => "answered",
         /// A definite rejection.
         Refused => "refused",
@@ -196,7 +197,7 @@ words! {
         WrongNetwork => "wrong_network",
         /// The key was used more often than its limit allows.
         UsedTooOften => "used_too_often",
-        /// The bearer token is a JWT that breaks a rule.
+        /// The bearer token is a JWT that violates a rule.
         Workload => "workload",
     }
 }
@@ -211,7 +212,7 @@ words! {
     }
 }
 
-/// One call to a provider, answered or not.
+/// One call to a provider, with or without a response.
 #[derive(Debug, Clone, Copy)]
 pub struct ProviderCall<'a> {
     /// The provider.

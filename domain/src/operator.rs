@@ -1,4 +1,4 @@
-//! Keys of operators. None of them gives access to an account's token.
+//! The keys of operators. No such key gives access to an account's tokens.
 
 use std::fmt::{self, Display};
 
@@ -28,7 +28,7 @@ impl OperatorName {
     /// Maximum length.
     pub const LONGEST: usize = 64;
 
-    /// Returns `None` if the text is not a valid name.
+    /// Creates a name. `None` if the text is not a valid name.
     pub fn new(name: &str) -> Option<Self> {
         let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-@".contains(&b);
         let is_name = !name.is_empty() && name.bytes().all(is_plain);
@@ -41,7 +41,7 @@ impl OperatorName {
         Some(Self { bytes, length })
     }
 
-    /// Returns the name of a key that the operator has not named: the word of its role.
+    /// Returns the name of a key without a configured name. This is the word of its role.
     pub const fn of_role(role: OperatorRole) -> Self {
         let name = role.as_str().as_bytes();
         let mut bytes = [0; Self::LONGEST];
@@ -79,9 +79,9 @@ impl fmt::Debug for OperatorName {
 /// A key that the operator has configured.
 #[derive(Clone)]
 pub struct OperatorKey {
-    /// Its name in logs.
+    /// The name of the key in logs.
     pub name: OperatorName,
-    /// What it may do.
+    /// What the key may do.
     pub role: OperatorRole,
     /// The key.
     pub key: AccessKey,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::lock::lock;
 
-/// Allows each caller one event per interval, with a burst. Callers do not use up each other's allowance.
+/// Allows each caller one event per interval, and a burst of events after a pause. Each caller has its own limit.
 ///
 /// Entries are removed once their burst is full again, so memory is bounded by the events of a few intervals.
 pub(crate) struct RateLimit<K> {
@@ -17,7 +17,7 @@ pub(crate) struct RateLimit<K> {
 }
 
 struct State<K> {
-    /// The uptime at which the burst of a key is full again. Each event moves it by an interval.
+    /// The uptime at which a caller may use its full burst again. Each event moves this time by one interval.
     full_at: HashMap<K, Duration>,
     events: u32,
 }
@@ -25,7 +25,7 @@ struct State<K> {
 impl<K: Eq + Hash> RateLimit<K> {
     const EVENTS_BETWEEN_SWEEPS: u32 = 1024;
 
-    /// Allows one event per interval. An interval of zero means no limit.
+    /// Creates a limit of one event per interval. An interval of zero means no limit.
     pub(crate) fn new(interval: Duration, burst: u32) -> Self {
         let state = State {
             full_at: HashMap::new(),
@@ -43,11 +43,11 @@ impl<K: Eq + Hash> RateLimit<K> {
         Self::new(Duration::ZERO, 0)
     }
 
-    /// Counts an event of a key. `uptime` is how long this machine has been running. Returns how much of the burst is
-    /// left.
+    /// Counts an event of the caller `key`. `uptime` is how long this machine has been running. Returns how many events
+    /// of the burst are left.
     ///
     /// # Errors
-    /// Returns how long to wait if the burst is used up. The event is then not counted.
+    /// The burst is used up. The error is the time to wait. The event is then not counted.
     pub(crate) fn admit(&self, key: K, uptime: Duration) -> Result<u32, Duration> {
         if self.interval.is_zero() {
             return Ok(self.burst);
@@ -55,15 +55,14 @@ impl<K: Eq + Hash> RateLimit<K> {
         self.admit_at(key, uptime, self.interval, self.burst)
     }
 
-    /// Whether an event of a key would be admitted now. Does not count an event.
+    /// Whether an event of the caller `key` would be admitted now. Counts no event.
     pub(crate) fn has_room(&self, key: &K, uptime: Duration) -> bool {
         let state = lock(&self.state);
         let full_at = state.full_at.get(key).copied().unwrap_or_default();
         uptime.max(full_at) + self.interval <= uptime + self.interval * self.burst
     }
 
-    /// Counts an event of a key, which may have one event per `interval`, with this burst. The interval must not be
-    /// zero.
+    /// Counts an event of the caller `key`, with this interval and burst. The interval must not be zero.
     ///
     /// # Errors
     /// As [`RateLimit::admit`].

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// How often a replica reports that it runs.
+/// How often a replica reports that it is running.
 pub const CHECK_IN_EVERY: Duration = Duration::from_secs(10);
 /// A replica that has not reported for this long counts as gone.
 pub const GONE_AFTER: Duration = Duration::from_secs(30);
@@ -14,27 +14,27 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(86_400);
 /// What a replica reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplicaReport {
-    /// A random id, new at each start of a process.
+    /// A random id, generated at each start of a process.
     pub instance: String,
     /// The name shown to operators: host and listen address.
     pub name: String,
     /// The version of the program.
     pub version: String,
-    /// When it started.
+    /// When the replica started.
     pub started_at: Timestamp,
 }
 
 /// A stored report of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// What the replica reported last.
+    /// The latest report.
     pub report: ReplicaReport,
-    /// When it last reported.
+    /// When the replica last reported.
     pub seen_at: Timestamp,
 }
 
 impl Replica {
-    /// Whether it has reported recently.
+    /// Whether the replica has reported recently.
     pub fn is_running(&self, now: Timestamp) -> bool {
         now.since(self.seen_at) < GONE_AFTER && self.seen_at <= now + GONE_AFTER
     }

@@ -1,4 +1,5 @@
-//! Types for secrets. None of them implements `Debug` or `Display`, and their memory is wiped on drop.
+//! Types for secrets. Types of plain secrets implement neither `Debug` nor `Display`, and their memory is wiped on
+//! drop.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -13,12 +14,12 @@ macro_rules! secrets {
         pub struct $name(SecretString);
 
         impl $name {
-            /// Wraps the secret; the text is wiped when this value is dropped.
+            /// Wraps the secret. Its memory is wiped when this value is dropped.
             pub fn new(secret: impl Into<String>) -> Self {
                 Self(SecretString::from(secret.into()))
             }
 
-            /// Returns the plain secret. Reviewers look at every call.
+            /// Returns the plain secret. Every call should be reviewed.
             pub fn expose(&self) -> &str {
                 self.0.expose_secret()
             }
@@ -29,7 +30,7 @@ macro_rules! secrets {
 secrets! {
     /// An OAuth access token (RFC 6749 section 1.4).
     AccessToken,
-    /// An OAuth refresh token (RFC 6749 section 1.5). It is sent to nobody but the provider.
+    /// An OAuth refresh token (RFC 6749 section 1.5). It is sent only to the provider.
     RefreshToken,
     /// An OpenID Connect ID token, stored only until the person has been identified.
     IdToken,
@@ -44,20 +45,20 @@ secrets! {
     UserCode,
     /// A URL at the provider. Anybody who opens it can continue this person's consent.
     ConsentUri,
-    /// Members of a token response that clients need, serialised to one text.
+    /// The extra members of a token response for clients, encoded as one text.
     ExtraText,
-    /// A client's bearer key for one account.
+    /// An access key, with which a client or an operator authenticates.
     AccessKey,
-    /// The JWT with which a workload proves who it is (RFC 7519).
+    /// The JWT with which a workload authenticates (RFC 7519).
     WorkloadToken,
-    /// The random value of the cookie by which the pages recognise a browser.
+    /// The random value of the cookie that identifies a browser.
     BrowserToken,
     /// The URL at which the person of an account starts a relink.
     RelinkUrl,
 }
 
 impl AccessKey {
-    /// The prefix of every access key, by which scanners for leaked secrets recognise one.
+    /// The prefix of every generated access key. Scanners for leaked secrets use it to detect keys.
     pub const PREFIX: &'static str = "coak_";
 
     /// Creates a key with 200 random bits and a checksum. Older keys without a checksum stay valid.
@@ -69,7 +70,7 @@ impl AccessKey {
 }
 
 impl WorkloadToken {
-    /// Whether a bearer token looks like a JWT: base64url of a JSON object, and a second part.
+    /// Whether a bearer token looks like a JWT: the base64url encoding of a JSON object, and a second part.
     pub fn is_like(bearer: &str) -> bool {
         bearer.starts_with("eyJ") && bearer.contains('.')
     }
@@ -82,8 +83,8 @@ impl BrowserToken {
     }
 }
 
-/// An encrypted value, as it is stored. It decrypts only with the associated data (owner and kind of value) for which
-/// it was sealed.
+/// An encrypted value, as stored. It can be decrypted only with the associated data with which it was sealed: the owner
+/// and the kind of the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
@@ -93,23 +94,23 @@ impl Sealed {
         Self(bytes)
     }
 
-    /// The bytes to store.
+    /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Returns the id of the key that sealed the value; `None` if the value is too short to contain one.
+    /// Returns the header of the value; `None` if the value is too short to contain a header.
     pub fn seal_id(&self) -> Option<SealId> {
         self.0.first_chunk().copied().map(SealId)
     }
 }
 
-/// The header of every sealed value: the version of the format and the id of the key that decrypts it. Not secret.
+/// The header of a sealed value: the version of the format and the id of the key. The header is not secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SealId(pub [u8; Self::LENGTH]);
 
 impl SealId {
-    /// A byte for the version, four for the key.
+    /// One byte for the version and four bytes for the key.
     pub const LENGTH: usize = 5;
 }
 
@@ -125,8 +126,8 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// The keyed hash of a link code, an access key, a browser's token, a callback or a network. Equal inputs give equal
-/// hashes. Without the service's hash key, nobody can test a guessed input.
+/// A keyed hash, for example of a link code, an access key or a network. Equal inputs give equal hashes. Nobody can
+/// test a guessed input without the service's hash key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyedHash([u8; 32]);
 
@@ -136,7 +137,7 @@ impl KeyedHash {
         Self(bytes)
     }
 
-    /// The bytes to store.
+    /// Returns the bytes to store.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

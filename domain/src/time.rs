@@ -1,31 +1,31 @@
-//! Timestamps as the store keeps them.
+//! Timestamps, as stored.
 
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point in time in UTC: milliseconds since the Unix epoch. Arithmetic saturates, so no lifetime that a provider
-/// claims can overflow it.
+/// A point in time in UTC: milliseconds since the Unix epoch. Arithmetic saturates, so that a lifetime from a provider
+/// cannot cause an overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The instant this many milliseconds after the Unix epoch.
+    /// Creates the timestamp this many milliseconds after the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Returns the time from `earlier` to this timestamp; zero if `earlier` is in fact later.
+    /// Returns the time from `earlier` to this timestamp; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
     }
 
-    /// Whether this timestamp is in the future, but by no more than `longest`. A timestamp further ahead was stored by
-    /// a clock that has been set back since.
+    /// Whether this timestamp is in the future, but by no more than `longest`. A later timestamp was stored before the
+    /// clock was set back.
     pub fn is_ahead(self, now: Self, longest: Duration) -> bool {
         self > now && self <= now + longest
     }

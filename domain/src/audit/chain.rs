@@ -1,7 +1,7 @@
-//! The chain: each entry is bound to the one before it, and both ends are signed.
+//! The chain of the audit log. Each entry is bound to the previous entry, and both ends are signed.
 //!
-//! The keyed hash uses the store's hash key. `rekey` re-encrypts that key without changing it, so the chain continues
-//! under a new secret key.
+//! The keyed hash uses the store's hash key. The command `rekey` re-encrypts the hash key but does not change it, so
+//! the chain stays valid under a new secret key.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -14,18 +14,18 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-/// Prefixes of hashed values, so that different things have different hashes.
+/// Prefixes of hashed values, so that values of different kinds never have the same hash.
 const ENTRY: &str = "audit_entry";
 const LINK: &str = "audit_link";
 const ENDS: &str = "audit_ends";
 const REFERENCE: &str = "audit_reference";
 
-/// The number of an entry together with its hash: a position in a chain.
+/// A position in a chain: the number of an entry and its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditPosition {
     /// The number of the entry.
     pub number: AuditNumber,
-    /// Its hash.
+    /// The hash of the entry.
     pub mac: KeyedHash,
 }
 
@@ -36,7 +36,7 @@ impl AuditPosition {
         mac: KeyedHash::from_bytes([0; 32]),
     };
 
-    /// Returns the position before `number`, with a zero hash, for a chain whose first entry is `number`.
+    /// Returns the position before `number`, with a zero hash. A new chain may begin with `number`.
     const fn before(number: AuditNumber) -> Self {
         Self {
             number: AuditNumber(number.0.saturating_sub(1)),
@@ -58,14 +58,14 @@ impl AuditPosition {
     }
 }
 
-/// The number of the entry and its hash, in the form that people store: `NUMBER:HASH`.
+/// Formats the position as `NUMBER:HASH`, for people who store it.
 impl fmt::Display for AuditPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.number, self.hash())
     }
 }
 
-/// The text is not a position.
+/// The error for a text that is not a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a number, a colon and 64 hexadecimal digits")]
 pub struct NoPosition;
@@ -82,26 +82,26 @@ impl FromStr for AuditPosition {
     }
 }
 
-/// Both ends of the log, signed. Entries up to and including `start` were deleted because they were old; `head` is the
+/// The signed ends of the log. Entries up to and including `start` were deleted because they were old. `head` is the
 /// last entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEnds {
-    /// The last entry that was deleted.
+    /// The position of the last deleted entry.
     pub start: AuditPosition,
-    /// The last entry.
+    /// The position of the last entry.
     pub head: AuditPosition,
-    /// The keyed hash of both.
+    /// The keyed hash of both positions.
     pub mac: KeyedHash,
 }
 
-/// Entries to append to a log, and the signed ends that replace the stored ones.
+/// Entries to append to a log, and the signed ends that replace the stored ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
     /// The new entries, in order.
     pub entries: Vec<AuditEntry>,
     /// The new ends.
     pub ends: AuditEnds,
-    /// Whether somebody else has changed the log. If so, the first new entry records it.
+    /// Whether the log was changed from outside the service. The first new entry then records the change.
     pub is_broken: bool,
 }
 
@@ -114,10 +114,10 @@ pub struct Shortening {
     pub ends: AuditEnds,
 }
 
-/// Why a log is not as this service has written it.
+/// How a log differs from the log that this service has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainBreak {
-    /// An entry is missing, or in the wrong place.
+    /// An entry is missing or misplaced.
     #[error("entry {expected} is missing; entry {found} follows instead")]
     Missing {
         /// The expected number.
@@ -125,16 +125,16 @@ pub enum ChainBreak {
         /// The number found.
         found: AuditNumber,
     },
-    /// An entry was changed, or replaced by another one.
+    /// An entry was changed or replaced.
     #[error("entry {0} was changed")]
     Changed(AuditNumber),
-    /// The entry records that the service found the log changed and began a new chain.
+    /// The entry records that the log had been changed and that the service began a new chain.
     #[error("entry {0} records that the log before it was changed")]
     Recorded(AuditNumber),
     /// The last entries are missing.
     #[error("the entries after {last} are missing: the log ended with entry {head}")]
     Truncated {
-        /// The last entry that is there.
+        /// The last entry in the log.
         last: AuditNumber,
         /// The last entry that was written.
         head: AuditNumber,
@@ -147,19 +147,19 @@ pub enum ChainBreak {
     OtherHead(AuditNumber),
 }
 
-/// Signs entries, chains them, and checks signatures and chain.
+/// Signs entries, chains them, and verifies the signatures and the chain.
 #[derive(Clone)]
 pub struct AuditChain {
     vault: Vault,
 }
 
 impl AuditChain {
-    /// Creates a chain under the hash key of a vault.
+    /// Creates a chain with the hash key of a vault.
     pub const fn new(vault: Vault) -> Self {
         Self { vault }
     }
 
-    /// Prepares an entry that lacks only its event.
+    /// Prepares an entry without an event.
     pub fn draft(
         &self,
         reference: AuditReference,
@@ -181,14 +181,14 @@ impl AuditChain {
         SignedEntry { content, mac }
     }
 
-    /// Numbers and chains entries. Returns the entries to append and the new signed ends; `None` if there is nothing to
-    /// append. `ends` are the stored ends. `last` is the position of the last stored entry. If both are `None`, a new
-    /// log begins.
+    /// Numbers and chains entries. Returns the entries to append and the new signed ends, or `None` if there is nothing
+    /// to append. `ends` are the stored ends, and `last` is the position of the last stored entry. If both are `None`,
+    /// a new log begins.
     ///
-    /// Leaves out entries that this service has not signed; one entry records how many. If `ends` and `last` do not
-    /// match, somebody else has changed the log. Then a new chain begins after a gap in the numbers, with an entry that
-    /// records the change. Without correctly signed ends, the old start of the log is unknown, so the log then starts
-    /// with the new chain.
+    /// Leaves out entries that this service has not signed, and adds an entry with their number. If `ends` and `last`
+    /// do not match, the log was changed from outside the service. A new chain then begins after a gap in the numbers,
+    /// with an entry that records the change. If the ends are not correctly signed, the old start of the log is
+    /// unknown, so the log then starts with the new chain.
     pub fn extend(
         &self,
         ends: Option<&AuditEnds>,
@@ -236,11 +236,12 @@ impl AuditChain {
     }
 
     /// Decides how many of `oldest`, the oldest entries of a log, are deleted. Stops at the first entry that is dated
-    /// within `retained`, and at the first one that does not match the chain. Entries before a recorded break need not
-    /// match, because the break has been reported.
+    /// within `retained` or does not match the chain. Entries before a recorded break need not match the chain, because
+    /// the break has already been reported.
     ///
     /// # Errors
-    /// [`ChainBreak`]: the ends are not signed, or the first of the entries does not match. Nothing may be deleted.
+    /// [`ChainBreak`] if the ends are not signed, or if the first entry does not match the chain. No entry may then be
+    /// deleted.
     pub fn shorten(
         &self,
         ends: &AuditEnds,
@@ -273,7 +274,7 @@ impl AuditChain {
         Ok(Shortening { deleted, ends })
     }
 
-    /// Checks that an entry follows this position, and returns the entry's position.
+    /// Checks that an entry follows the position `before`. Returns the position of the entry.
     ///
     /// # Errors
     /// [`ChainBreak::Missing`], [`ChainBreak::Changed`], [`ChainBreak::Recorded`].
@@ -297,14 +298,14 @@ impl AuditChain {
         Ok(AuditPosition::of(entry))
     }
 
-    /// Whether this service has begun a new chain with the entry.
+    /// Whether this service began a new chain with this entry.
     fn is_recorded_break(&self, entry: &AuditEntry) -> bool {
         let before = AuditPosition::before(entry.number);
         is_of_kind(entry, AuditKind::ChainBroken)
             && self.link_mac(before, &entry.content).is_equal(&entry.mac)
     }
 
-    /// Whether this service has signed the ends.
+    /// Whether this service signed the ends.
     pub fn is_signed(&self, ends: &AuditEnds) -> bool {
         self.signed(ends.start, ends.head).mac.is_equal(&ends.mac)
     }
@@ -347,7 +348,8 @@ impl AuditChain {
         AuditEnds { start, head, mac }
     }
 
-    /// Creates an entry about the log itself. Its reference is derived from its position, so it is never written twice.
+    /// Creates an entry about the log itself. The reference is derived from the position, so the entry is never stored
+    /// twice.
     fn own(&self, event: AuditEvent, position: AuditPosition, at: Timestamp) -> SignedEntry {
         let number = position.number.0.to_be_bytes();
         let kind = event.kind.as_str().as_bytes();

@@ -5,38 +5,39 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
 number! {
-    /// The number of an entry in the log, counted from 1, with a gap only where somebody else has changed the log. The
-    /// API shows it as a string.
+    /// The number of an entry in the log, counted from 1. There is a gap only where the log was changed from outside
+    /// the service. The API returns the number as a string.
     AuditNumber
 }
 
 impl AuditNumber {
-    /// No log reaches this number. Rows beyond it were written by somebody else.
+    /// The highest number of an entry. No log reaches this number, so rows beyond it were not written by this service.
     pub const HIGHEST: Self = Self(i64::MAX / 2);
 }
 
-/// A random number that identifies an entry, so that an entry which is sent to the store twice is stored once.
+/// A random id of an entry. The store uses it to store an entry only once, even if the entry is sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditReference(pub [u8; 16]);
 
 /// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContent {
-    /// A random id, so that the entry is stored only once.
+    /// The random id of the entry.
     pub reference: AuditReference,
     /// When the event happened.
     pub at: Timestamp,
-    /// The word of its [`AuditKind`]. A newer version may have written a word that this version does not know.
+    /// The word of the [`AuditKind`]. A newer version of the service may have written a word that this version does not
+    /// know.
     pub kind: String,
     /// Who caused the event: an [`Actor`] as text.
     pub actor: String,
-    /// The network from which the event was caused, if any.
+    /// The network of the caller that caused the event, if any.
     pub network: Option<String>,
     /// The account that the event is about.
     pub account: Option<AccountId>,
     /// The key that the event is about.
     pub key: Option<AccessKeyId>,
-    /// Codes as `name=value`, separated by spaces.
+    /// Codes in the form `name=value`, separated by spaces.
     pub detail: String,
 }
 
@@ -53,7 +54,7 @@ impl AuditContent {
         details.find_map(|(name, value)| (name == wanted).then_some(value))
     }
 
-    /// Prefixes every part with its length, so that no two entries give the same bytes.
+    /// Serialises the entry. Every part is prefixed with its length, so that no two entries give the same bytes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let number = |id: Option<i64>| id.map(i64::to_be_bytes);
         let (account, key) = (
@@ -73,7 +74,7 @@ impl AuditContent {
         ];
         let mut bytes = Vec::new();
         for part in parts {
-            // An absent part differs from an empty one.
+            // An absent part must differ from an empty part.
             let length = part.map_or(u64::MAX, |part| part.len() as u64);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(part.unwrap_or_default());
@@ -82,7 +83,7 @@ impl AuditContent {
     }
 }
 
-/// An entry that has no number in the log yet. Its signature shows that this service has written it.
+/// An entry that has no number yet. Its signature proves that this service has written it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedEntry {
     /// The content.
@@ -98,11 +99,11 @@ pub struct AuditEntry {
     pub number: AuditNumber,
     /// The content.
     pub content: AuditContent,
-    /// The keyed hash of the content, the number, and the hash of the entry before it.
+    /// The keyed hash of the content, the number, and the hash of the previous entry.
     pub mac: KeyedHash,
 }
 
-/// An entry without its event. A store completes it inside the transaction of the event.
+/// An entry without an event. A store completes it inside the transaction of the event.
 #[must_use]
 #[derive(Clone)]
 pub struct AuditDraft {
@@ -143,7 +144,7 @@ impl AuditDraft {
         (0..).zip(gone).map(entry).collect()
     }
 
-    /// Completes and signs one entry for each key that the service has deleted because it had expired.
+    /// Completes and signs one entry for each key that the service has deleted because the key had expired.
     pub fn expired_keys_deleted(self, gone: &[(AccountId, AccessKeyId)]) -> Vec<SignedEntry> {
         let entry = |(n, (account, key)): (u32, &(AccountId, AccessKeyId))| {
             self.nth(n).entry(AuditEvent::key_deleted(*account, *key))
@@ -151,7 +152,7 @@ impl AuditDraft {
         (0..).zip(gone).map(entry).collect()
     }
 
-    /// Returns this draft with a reference of its own, for the `n`th entry of one change.
+    /// Returns this draft with a different reference, for the `n`th entry about one change.
     fn nth(&self, n: u32) -> Self {
         let reference = u128::from_be_bytes(self.reference.0) ^ u128::from(n) << 64;
         Self {
@@ -161,7 +162,7 @@ impl AuditDraft {
     }
 }
 
-/// Filters entries. `None` matches everything.
+/// Selects the entries that match all fields. `None` matches every entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Entries about an account.

@@ -11,13 +11,13 @@ use crate::operator::{OperatorName, OperatorRole};
 words! {
     /// A kind of entry. Programs filter by these words, so they never change.
     AuditKind {
-        /// A link code was handed out.
+        /// A link code was issued.
         LinkStarted => "link.started",
-        /// No link code was handed out: the request came from a network that may not link new accounts.
+        /// No link code was issued, because the caller's network may not link new accounts.
         LinkRefused => "link.refused",
         /// An operator has created a relink URL for an account.
         LinkInvited => "link.invited",
-        /// A person has confirmed a link code at the page.
+        /// A person has confirmed a link code on the page.
         LinkConfirmed => "link.confirmed",
         /// The person has consented, and the link waits for its return code.
         LinkConfirming => "link.confirming",
@@ -27,11 +27,11 @@ words! {
         LinkLinked => "link.linked",
         /// A link has ended without an account.
         LinkEnded => "link.ended",
-        /// Access tokens were handed out, counted for each key and network.
+        /// Access tokens were returned to clients, counted per key and network.
         TokenHandedOut => "token.handed_out",
-        /// A refresh has failed, with another status or error code than before.
+        /// A refresh has failed, with a different status or error code than before.
         RefreshFailed => "refresh.failed",
-        /// An operator has asked for a refresh.
+        /// An operator has requested a refresh.
         RefreshRequested => "refresh.requested",
         /// A refresh has succeeded after failures, or after the grant had ended.
         RefreshRecovered => "refresh.recovered",
@@ -47,38 +47,38 @@ words! {
         KeyCreated => "key.created",
         /// An access key was deleted.
         KeyDeleted => "key.deleted",
-        /// A workload was recognised by its JWT, and its request succeeded.
+        /// A workload was authenticated by its JWT, and its request succeeded.
         WorkloadAccepted => "workload.accepted",
         /// The JWT of a workload was refused.
         WorkloadRefused => "workload.refused",
-        /// Bearer tokens were refused, counted for each network.
+        /// Bearer tokens were refused, counted per network.
         BearerRefused => "bearer.refused",
-        /// An operator's key was used, counted for each network.
+        /// An operator's key was used, counted per network.
         OperatorUsed => "operator.used",
-        /// An operator has logged in at the page `/admin`.
+        /// An operator has logged in on the page `/admin`.
         AdminLoggedIn => "admin.logged_in",
-        /// A key was refused at the page `/admin`.
+        /// A key was refused on the page `/admin`.
         AdminRefused => "admin.refused",
         /// An operator has logged out.
         AdminLoggedOut => "admin.logged_out",
-        /// A receiver of webhooks was added. It gets the events from now on.
+        /// A webhook receiver was added. It gets all later events.
         ReceiverAdded => "webhook.receiver_added",
-        /// Somebody else has changed or deleted the stored row of a receiver of webhooks. Events are sent again.
+        /// The stored row of a webhook receiver was changed or deleted from outside the service. Events are sent again.
         ReceiverAltered => "webhook.receiver_altered",
-        /// A process of the service has started, with this configuration.
+        /// A process of the service has started. The entry describes its configuration.
         ServiceStarted => "service.started",
-        /// The keys of operators were read again while the service was running.
+        /// The keys of operators were reloaded while the service was running.
         OperatorsReloaded => "operators.reloaded",
-        /// Entries were found that this service has not written. They were not added to the log.
+        /// Some entries were not written by this service, so they were not added to the log.
         EntriesRejected => "audit.rejected",
-        /// Somebody else has changed the log. The chain continues after a gap.
+        /// The log was changed from outside the service. The chain continues after a gap.
         ChainBroken => "audit.broken",
     }
 }
 
 impl AuditKind {
-    /// Whether anybody without a key can cause events of this kind. Beyond a limit such events are counted instead of
-    /// recorded one by one, so that strangers cannot fill the store.
+    /// Whether callers without a key can cause events of this kind. Beyond a limit, such events are counted instead of
+    /// recorded individually, so that strangers cannot fill the store.
     pub const fn is_open_to_strangers(self) -> bool {
         matches!(
             self,
@@ -100,9 +100,9 @@ impl AuditKind {
 pub enum Actor {
     /// The service itself.
     Service,
-    /// A person, at the page or at the provider.
+    /// A person, on the page or at the provider.
     Person,
-    /// A caller without a key, or with a key that is not recognised.
+    /// A caller without a key, or with an unknown key.
     Anonymous,
     /// The holder of an operator's key.
     Operator(OperatorRole, OperatorName),
@@ -111,7 +111,7 @@ pub enum Actor {
 }
 
 impl Display for Actor {
-    /// Writes only the role for a key that is named after its role.
+    /// Formats the role and the name of an operator's key. Leaves out a name that is the word of the role.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("service"),
@@ -133,7 +133,7 @@ impl Display for Actor {
     }
 }
 
-/// An event: its kind, the account and the key that it is about, and a few named codes.
+/// An event: its kind, its account, its key, and a few named codes.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
@@ -146,7 +146,8 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// Maximum length of a value in bytes.
     pub const LONGEST_VALUE: usize = 200;
-    /// Replaces a value that is not a code, because it may be a provider's text, an e-mail address or a secret.
+    /// The word in place of a value that is not a code. Such a value may be a provider's text, an e-mail address or a
+    /// secret.
     const NO_CODE: &str = "other";
 
     /// Creates an event of a kind.
@@ -164,20 +165,21 @@ impl AuditEvent {
         self.kind
     }
 
-    /// Names the account that the event is about.
+    /// Sets the account that the event is about.
     pub fn account(self, account: AccountId) -> Self {
         let account = Some(account);
         Self { account, ..self }
     }
 
-    /// Names the key that the event is about.
+    /// Sets the key that the event is about.
     pub fn key(self, key: AccessKeyId) -> Self {
         let key = Some(key);
         Self { key, ..self }
     }
 
-    /// Adds a code or a number to the detail. A value that is empty or too long, or has characters other than letters,
-    /// digits and `._:/,-`, becomes `other`, so that the log contains no text of a provider and no e-mail address.
+    /// Adds a code or a number to the detail. Replaces a value with `other` if the value is empty, is too long, or has
+    /// characters other than letters, digits and `._:/,-`. So the log contains no text of a provider and no e-mail
+    /// address.
     pub fn with(self, name: &'static str, value: impl Display) -> Self {
         let value = value.to_string();
         let is_code = !value.is_empty()
@@ -197,8 +199,8 @@ impl AuditEvent {
         self
     }
 
-    /// Adds a name from a trusted issuer. Percent-encodes characters that [`AuditEvent::with`] does not allow, and cuts
-    /// off the end of a long name.
+    /// Adds a name from a trusted issuer to the detail. Percent-encodes characters that [`AuditEvent::with`] does not
+    /// allow, and truncates a long name.
     pub fn named(self, name: &'static str, value: &str) -> Self {
         let mut encoded = String::new();
         for c in value.chars() {
@@ -216,8 +218,8 @@ impl AuditEvent {
         self.pair(name, &encoded)
     }
 
-    /// Adds the code of a fault. A code that is long, or that is not lower-case letters and underscores, becomes
-    /// `other`, because a provider may have chosen it.
+    /// Adds the code of a fault to the detail. Replaces the code with `other` if it is long or has characters other
+    /// than lower-case letters and underscores, because a provider may have chosen the code.
     pub fn code(self, code: &str) -> Self {
         const LONGEST: usize = 40;
         let is_code = |b: u8| b.is_ascii_lowercase() || b == b'_';
@@ -225,24 +227,24 @@ impl AuditEvent {
         self.with("code", if is_code { code } else { Self::NO_CODE })
     }
 
-    /// An access key was created.
+    /// Creates the event for a new access key.
     pub fn key_created(account: AccountId, key: &KeyRecord) -> Self {
         Self::new(AuditKind::KeyCreated)
             .account(account)
             .key(key.id)
     }
 
-    /// An access key was deleted.
+    /// Creates the event for a deleted access key.
     pub(super) fn key_deleted(account: AccountId, key: AccessKeyId) -> Self {
         Self::new(AuditKind::KeyDeleted).account(account).key(key)
     }
 
-    /// An account was deleted.
+    /// Creates the event for a deleted account.
     pub fn account_deleted(account: &Account) -> Self {
         Self::of_account(AuditKind::AccountDeleted, account)
     }
 
-    /// A link code was handed out.
+    /// Creates the event for a new link code.
     pub fn link_started(link: &Link) -> Self {
         let event = Self::of_link(AuditKind::LinkStarted, link);
         match link.relink_of {
@@ -251,21 +253,22 @@ impl AuditEvent {
         }
     }
 
-    /// A link has led to an account.
+    /// Creates the event for a link that has led to an account.
     pub fn linked(link: &Link, account: &Account) -> Self {
         Self::of_link(AuditKind::LinkLinked, link).account(account.id)
     }
 
-    /// A link has ended without an account.
+    /// Creates the event for a link that has ended without an account.
     pub fn link_ended(link: &Link, outcome: LinkEnd, code: Option<&str>) -> Self {
         let event = Self::of_link(AuditKind::LinkEnded, link).with("outcome", outcome.as_str());
         code.into_iter().fold(event, Self::code)
     }
 
-    /// Returns the event for what a refresh has changed for an account: a new failure, the end of its grant, or its
-    /// recovery. `None` if none of these is new.
+    /// Returns the event for the change that a refresh has made to an account: a new failure, the end of the grant, or
+    /// the recovery. `None` if nothing of this has changed.
     pub fn of_refresh(before: &Account, after: &Account) -> Option<Self> {
-        // Marking an account after a restore is not recorded, so its recovery is not recorded either.
+        // The service does not record that it marks an account after a restore, so it does not record the recovery
+        // either.
         let is_restored = |fault: &Fault| fault.code == FaultCode::RestoredFromBackup;
         let is_well = |account: &Account| {
             account.status == AccountStatus::Active
@@ -284,12 +287,12 @@ impl AuditEvent {
         is_new.then(|| event(kind).code(code(after).as_deref().unwrap_or_default()))
     }
 
-    /// A grant ends soon, and no refresh can extend it.
+    /// Creates the event for a grant that ends soon and that no refresh can extend.
     pub fn ends_soon(account: &Account, left: Duration) -> Self {
         Self::of_account(AuditKind::ExpiresSoon, account).with("seconds_left", left.as_secs())
     }
 
-    /// A revocation has ended.
+    /// Creates the event for a revocation that has ended.
     pub fn revocation_ended(
         revocation: &Revocation,
         outcome: RevocationOutcome,

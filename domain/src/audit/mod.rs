@@ -1,11 +1,11 @@
-//! The audit log: entries about events, and the chain that reveals changes of the log.
+//! The audit log: entries about events, and the chain that detects changes to the log.
 //!
-//! An entry is written in two steps. [`AuditDraft::entry`] signs it when the event happens, and the store saves it in
-//! the transaction of the event. Soon afterwards [`AuditChain::extend`] numbers it and binds it to the entry before it.
-//! So no transaction waits for the end of the chain.
+//! An entry is written in two steps. [`AuditDraft::entry`] signs the entry when the event happens, and the store saves
+//! it in the transaction of the event. Soon afterwards, [`AuditChain::extend`] numbers the entry and binds it to the
+//! previous entry. So no transaction waits for a lock on the end of the chain.
 //!
-//! A new kind of entry is a variant of [`AuditKind`], and a call: `AuditLog::record` for events that may be stored a
-//! second later, `AuditLog::draft` for those that must be in the transaction of the event.
+//! To add a kind of entry, add a variant of [`AuditKind`] and a call. Call `AuditLog::record` for events that may be
+//! stored a second later, and `AuditLog::draft` for events that must be stored in their transaction.
 
 mod chain;
 mod entry;

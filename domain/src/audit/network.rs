@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// How much of an address is recorded.
+/// How much of an address the audit log records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NetworkPrecision {
     /// The network: 24 bits of an IPv4 address, 64 bits of an IPv6 address.
@@ -13,12 +13,13 @@ pub enum NetworkPrecision {
     Full,
 }
 
-/// The network of an address, as it is recorded.
+/// The network or address of a caller, as recorded in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditNetwork(IpNet);
 
 impl AuditNetwork {
-    /// Returns what is recorded of an address; `None` for the unspecified address, which stands for no address at all.
+    /// Returns the recorded network of an address. `None` for the unspecified address, which means that there is no
+    /// address.
     pub fn of(address: IpAddr, precision: NetworkPrecision) -> Option<Self> {
         let address = address.to_canonical();
         if address.is_unspecified() {

@@ -1,4 +1,4 @@
-//! Every change of a log of 1,000 entries is noticed.
+//! Tests that every change to a log of 1,000 entries is detected.
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::testing::{audit_chain, audit_draft};
 use crate::time::Timestamp;
 
 const NUMBER: usize = 1_000;
-/// No entry of these tests has this date.
+/// No entry in these tests has a date in this range.
 const NONE_RETAINED: RangeInclusive<Timestamp> =
     Timestamp::from_millis(-2)..=Timestamp::from_millis(-1);
 
@@ -27,7 +27,7 @@ fn kept(number: i64) -> SignedEntry {
     audit_draft(Actor::ADMIN, at(number)).entry(event)
 }
 
-/// A log that somebody with access to the database can change.
+/// A log as stored in a database, which an attacker may change.
 #[derive(Clone)]
 struct Log {
     entries: Vec<AuditEntry>,
@@ -52,7 +52,7 @@ impl Log {
         self.ends = Some(extension.ends);
     }
 
-    /// Deletes those of the `limit` oldest entries that can be deleted.
+    /// Deletes as many of the `limit` oldest entries as [`AuditChain::shorten`] allows.
     fn shorten(&mut self, limit: usize) -> Result<usize, ChainBreak> {
         let oldest = &self.entries[..self.entries.len().min(limit)];
         let ends = self.ends.as_ref().unwrap();
@@ -62,7 +62,7 @@ impl Log {
         Ok(shortened.deleted)
     }
 
-    /// Walks the entries from the signed start, as a store returns them.
+    /// Verifies the entries after the signed start, in the order in which a store returns them.
     fn verify(&self) -> Result<(), ChainBreak> {
         let start = self.ends.as_ref().unwrap().start.number;
         let first = self.entries.partition_point(|e| e.number <= start);
@@ -74,7 +74,7 @@ impl Log {
     }
 }
 
-/// The walk of [`crate::usecases::verify_audit`] over entries in memory.
+/// Verifies entries in memory, as [`crate::usecases::verify_audit`] does with stored entries.
 fn verify(chain: &AuditChain, ends: &AuditEnds, entries: &[AuditEntry]) -> Result<(), ChainBreak> {
     if !chain.is_signed(ends) {
         return Err(ChainBreak::Unsigned);
@@ -115,7 +115,8 @@ fn every_change_of_an_entry_is_noticed() {
         |entry| entry.content.detail.clear(),
         |entry| entry.mac = KeyedHash::from_bytes([0; 32]),
     ];
-    // An entry contains all that its verification needs, so the others need not be read each time.
+    // Only the changed entry must be verified, because each verification uses a single entry and the position before
+    // it.
     let mut before = AuditPosition::ORIGIN;
     for entry in &log.entries {
         for (n, change) in changes.iter().enumerate() {
@@ -137,7 +138,7 @@ fn every_deletion_swap_and_truncation_is_noticed() {
     let (chain, ends) = (audit_chain(), log.ends.as_ref().unwrap());
     let mut before = AuditPosition::ORIGIN;
     for n in 0..NUMBER {
-        // Entries before the change are intact, and a check stops some entries after it.
+        // To save time, verifies only a few entries from the change on. Earlier entries are intact.
         let ends = chain.signed(before, ends.head);
         let rest = &log.entries[n..NUMBER.min(n + 3)];
         let is_cut = n + 3 < NUMBER;
@@ -155,7 +156,7 @@ fn every_deletion_swap_and_truncation_is_noticed() {
             }
             assert!(is_noticed(&swapped), "the contents of {n} swapped");
         }
-        // The log ends before this entry, or begins after it.
+        // Cuts off the log before this entry, or the beginning of the log up to this entry.
         let head = ends.head;
         assert_ne!(before, head, "cut before {n}");
         assert!(verify(&chain, &ends, &[]).is_err(), "cut before {n}");
@@ -179,7 +180,7 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         assert_eq!(broken.content.kind, "audit.broken");
         let number = broken.number;
         let expected = match forged_ends {
-            // Nobody knows where the log began, so a new log begins.
+            // The start of the log is unknown, so a new log begins.
             true => ChainBreak::Recorded(number),
             false => ChainBreak::Missing {
                 expected: AuditNumber(991),
@@ -189,7 +190,7 @@ fn a_cut_log_stays_broken_when_it_goes_on() {
         assert_eq!(log.verify(), Err(expected));
         log.extend(vec![kept(5_001)]);
         assert_eq!(log.verify(), Err(expected));
-        // Deletes old entries, and with them the evidence.
+        // Deleting the old entries also deletes the evidence.
         while !log.entries.is_empty() {
             assert_ne!(log.shorten(100), Ok(0));
         }
@@ -230,7 +231,7 @@ fn a_shortened_log_is_verified_from_its_signed_start() {
     assert_eq!(log.verify(), Ok(()));
     log.entries.remove(0);
     assert!(log.verify().is_err());
-    // All entries may be old.
+    // The log stays valid if all entries are old.
     log = whole;
     assert_eq!(log.shorten(NUMBER), Ok(NUMBER));
     assert_eq!(log.verify(), Ok(()));
@@ -266,7 +267,7 @@ fn entries_are_deleted_up_to_the_first_that_is_retained() {
     };
     assert_eq!(shortened(at(0)..=at(9_000)), 0);
     assert_eq!(shortened(at(50)..=at(9_000)), 50);
-    // A clock that was ahead has dated all of them.
+    // All entries are dated in the future, because the clock was ahead.
     assert_eq!(shortened(at(-9)..=at(-1)), 100);
 }
 

@@ -11,7 +11,7 @@ use crate::observe::words;
 use crate::time::Timestamp;
 
 number! {
-    /// The store's number of an account. The API shows it as a string.
+    /// The store's number of an account. The API returns it as a string.
     AccountId
 }
 
@@ -20,7 +20,7 @@ number! {
 pub struct ProviderName(String);
 
 impl ProviderName {
-    /// Accepts any name, unchecked.
+    /// Wraps a name without checking it.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
     }
@@ -37,7 +37,7 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// The identity of an account: the provider, and the provider's own id of the person. Tokens are sealed to it.
+/// The identity of an account: the provider, and the provider's id of the person. Tokens are sealed to this identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AccountKey {
     /// The provider.
@@ -80,20 +80,20 @@ words! {
 pub struct Account {
     /// The store's number.
     pub id: AccountId,
-    /// Provider and the provider's id of the person.
+    /// The provider, and the provider's id of the person.
     pub key: AccountKey,
     /// Whether the provider identified the person; otherwise the id is random.
     pub identified: bool,
     /// A name to show.
     pub display_name: String,
-    /// Health.
+    /// The health of the account.
     pub status: AccountStatus,
     /// The granted scopes.
     pub scopes: Vec<String>,
     /// When the account was linked for the first time.
     pub created_at: Timestamp,
-    /// When a person last consented: when the tokens were requested, or last refreshed while the link held them. Can be
-    /// earlier than `created_at`, because the link is completed afterwards.
+    /// When a person last consented: the time at which the tokens were requested or, if the link has refreshed them,
+    /// last refreshed. This can be earlier than `created_at`, because the link is completed afterwards.
     pub linked_at: Timestamp,
     /// When the stored access token expires, if it does.
     pub access_token_expires_at: Option<Timestamp>,
@@ -101,26 +101,26 @@ pub struct Account {
     pub refresh_token_expires_at: Option<Timestamp>,
     /// Whether using the refresh token extends its lifetime, as far as observed.
     pub renewed_by_use: Option<bool>,
-    /// When the grant ends, if known. No refresh can extend it: only a person can renew it.
+    /// When the grant ends, if known. No refresh can extend it, so a person must consent again.
     pub grant_expires_at: Option<Timestamp>,
     /// When the last successful refresh request was sent. `None` if the stored refresh token came with a consent.
     pub last_refreshed_at: Option<Timestamp>,
-    /// When the tokens are refreshed next; `None` if they are not.
+    /// When the next refresh is due; `None` if the tokens are not refreshed.
     pub next_refresh_at: Option<Timestamp>,
     /// The latest error that has not been resolved.
     pub last_error: Option<Fault>,
 }
 
 impl Account {
-    /// The service warns this long before an end that no refresh can postpone, so that somebody has time to contact the
-    /// person.
+    /// How long before an end that no refresh can postpone the service warns. The operator needs this time to contact
+    /// the person.
     pub const NOTICE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-    /// Two known ends that differ by no more than this count as the same.
+    /// The maximum difference between two known ends that count as the same.
     pub const SAME_END: Duration = Duration::from_secs(60 * 60);
 
-    /// Returns the warning at `now` for an account without an error: either the account has no refresh token and so
-    /// ends with its access token, or its grant ends soon.
+    /// Returns the warning at `now` for an account without an error. Warns if the account has no refresh token and
+    /// therefore ends with its access token, or if its grant ends soon.
     pub fn warning(&self, now: Timestamp) -> Option<Fault> {
         let ends = self.access_token_expires_at.is_some() && self.next_refresh_at.is_none();
         if ends && self.status == AccountStatus::Active {
@@ -172,7 +172,7 @@ impl Account {
         self.grant_expires_at.into_iter().chain(refresh_token)
     }
 
-    /// Returns the account as it is at `now`, given the providers with an outage. Computes two changes that are not
+    /// Returns the account as it is at `now`, given the outages at that time. Computes two changes that may not be
     /// stored: an account without a refresh token requires a relink once its access token has expired, and an account
     /// whose refresh waits for the end of an outage is degraded.
     #[must_use]
@@ -194,7 +194,7 @@ impl Account {
         self
     }
 
-    /// Whether this account has a refresh that is due and waits for the end of `outage`.
+    /// Whether a refresh of this account is due and waits for the end of `outage`.
     pub fn waits_for(&self, outage: &Outage, now: Timestamp) -> bool {
         self.key.provider == outage.provider
             && self.status != AccountStatus::RelinkRequired
@@ -212,6 +212,6 @@ pub enum Identity {
         /// A name to show, if the provider gave one.
         display_name: Option<String>,
     },
-    /// A plain OAuth 2.0 server without an ID token or a userinfo endpoint.
+    /// The provider does not identify people: it is a plain OAuth 2.0 server without ID tokens or a userinfo endpoint.
     Unknown,
 }

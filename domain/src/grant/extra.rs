@@ -1,14 +1,14 @@
-//! Members of token responses that clients need besides the access token, such as the API host or the id of a tenant.
+//! Members of token responses that clients need in addition to the access token, such as the API host or a tenant id.
 
 use std::collections::BTreeMap;
 
 use crate::secret::ExtraText;
 
-/// Members of a token response by name.
+/// Members of a token response and their values, by name.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Extra(BTreeMap<String, String>);
 
-/// The members that the operator listed, each with its value if the response has it.
+/// The members that the operator configured, each with its value in the response, if any.
 pub type ListedMembers = Vec<(String, Option<String>)>;
 
 impl Extra {
@@ -16,11 +16,11 @@ impl Extra {
     pub const MOST_MEMBERS: usize = 16;
     /// Maximum length of a member's name in bytes.
     pub const LONGEST_NAME: usize = 128;
-    /// Maximum length of a value in bytes. A longer value is left out, because a truncated one is useless.
+    /// Maximum length of a value in bytes. A longer value is left out, because a truncated value is useless.
     pub const LONGEST_VALUE: usize = 2048;
 
-    /// Whether a member may be returned to clients. Tokens and secrets may not, at any depth: `access_token`,
-    /// `authed_user.access_token`, `client_secret` and `refreshToken` are refused.
+    /// Whether a member may be returned to clients. Rejects tokens and secrets at any depth, such as `access_token`,
+    /// `authed_user.access_token`, `client_secret` and `refreshToken`.
     pub fn may_hold(name: &str) -> bool {
         let is_secret = |segment: &str| {
             let letters = segment.chars().filter(char::is_ascii_alphanumeric);
@@ -30,8 +30,8 @@ impl Extra {
         !name.split(['.', '/']).any(is_secret)
     }
 
-    /// Returns the listed members after a response, each with the value in the response, or else with its stored value.
-    /// Members that are no longer listed are dropped.
+    /// Returns the listed members after a response. Each member has its value in the response, or else its stored
+    /// value. Members that are no longer listed are dropped.
     pub fn after(self, answer: ListedMembers) -> Self {
         let Self(mut before) = self;
         let known = answer.into_iter().filter_map(|(name, value)| {
@@ -51,7 +51,7 @@ impl Extra {
         self.0
     }
 
-    /// Returns the members as one text to be sealed. Each name and value is prefixed with its length in bytes.
+    /// Encodes the members as one text to be sealed. Each name and value is prefixed with its length in bytes.
     pub fn to_text(&self) -> ExtraText {
         let parts = self.0.iter().flat_map(|(name, value)| [name, value]);
         let text: String = parts.map(|part| format!("{}:{part}", part.len())).collect();
@@ -71,7 +71,7 @@ impl Extra {
     }
 }
 
-/// Splits a text into its first part and the rest.
+/// Splits the first name or value off a text.
 fn part(text: &str) -> Option<(&str, &str)> {
     let (length, rest) = text.split_once(':')?;
     rest.split_at_checked(length.parse().ok()?)

@@ -6,15 +6,15 @@ use crate::time::Timestamp;
 /// Selects the accounts that match all fields. `None` matches every account.
 #[derive(Debug, Clone, Default)]
 pub struct AccountFilter {
-    /// The provider.
+    /// The provider of the account.
     pub provider: Option<ProviderName>,
     /// The status that API responses show for the account.
     pub status: Option<StatusAsOf>,
-    /// A label that the account has.
+    /// One of the account's labels.
     pub label: Option<Label>,
 }
 
-/// A status that [`Account::as_of`] computes.
+/// A status as computed by [`Account::as_of`].
 #[derive(Debug, Clone)]
 pub struct StatusAsOf {
     /// The status.

@@ -1,4 +1,4 @@
-//! Access keys, which clients send as a bearer to get the token of their account.
+//! Access keys. Clients send them as bearer tokens (RFC 6750) to get the access token of their account.
 
 use super::{AccountId, AccountKey, KeyLimits, KeyMaker};
 use crate::link::Link;
@@ -9,16 +9,17 @@ use crate::time::Timestamp;
 use crate::workload::NewWorkload;
 
 number! {
-    /// The store's number of an access key. The API shows it as a string.
+    /// The store's number of an access key. The API returns it as a string.
     AccessKeyId
 }
 
 words! {
     /// What a key may do.
     KeyRole {
-        /// The key may do everything with the account. A key that comes with a link code has this role by default.
+        /// The key may do everything with the account. This is the default role of a key that is created with a link.
         Owner => "owner",
-        /// The key may only read the token and the account. A key that is created for an account later has this role.
+        /// The key may only read the token and the account. Keys that are created later for a linked account have this
+        /// role.
         Reader => "reader",
     }
 }
@@ -47,7 +48,7 @@ impl KeyBinding {
     }
 }
 
-/// The stored row of a key that a caller sent. [`RowMacs`] checks that this service wrote the row.
+/// The stored row of a caller's key. [`RowMacs`] checks that this service wrote the row.
 ///
 /// [`RowMacs`]: crate::vault::RowMacs
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,44 +57,44 @@ pub struct KeyHolder {
     pub id: AccessKeyId,
     /// The hash by which the key is looked up.
     pub hash: KeyedHash,
-    /// What it may do.
+    /// What the key may do.
     pub role: KeyRole,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Who made it; `None` for a key from before makers were recorded.
+    /// Who created the key; `None` for a key from before creators were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// What else limits the use of the key.
     pub limits: KeyLimits,
-    /// What it gives access to.
+    /// What the key gives access to.
     pub binding: KeyBinding,
     /// The MAC over all other fields; `None` for a key from before MACs were introduced.
     pub mac: Option<KeyedHash>,
 }
 
-/// A key as listed to the owner of the account, without the secret.
+/// A key without its secret, as listed for the owner of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The store's number.
     pub id: AccessKeyId,
-    /// What it may do.
+    /// What the key may do.
     pub role: KeyRole,
     /// Its name: from the request that created it, or from the client that requested the link.
     pub name: Option<String>,
-    /// Who made it; `None` for a key from before makers were recorded.
+    /// Who created the key; `None` for a key from before creators were recorded.
     pub maker: Option<KeyMaker>,
-    /// What else limits its use.
+    /// What else limits the use of the key.
     pub limits: KeyLimits,
-    /// When the key was handed out.
+    /// When the key was created.
     pub created_at: Timestamp,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// When the key was last used, to the minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 impl KeyRecord {
-    /// Whether deleting `key` and its descendants deletes this key. Descendants are one level deep: a created key is a
-    /// reader, and readers cannot create keys.
+    /// Whether deleting `key` and its descendants deletes this key. Only keys that `key` has created are its
+    /// descendants, because they are readers, and readers cannot create keys.
     pub fn is_deleted_with(&self, key: AccessKeyId) -> bool {
         self.id == key || self.maker == Some(KeyMaker::Key(key))
     }
@@ -114,9 +115,9 @@ pub struct NewKey {
     pub limits: KeyLimits,
     /// When the key is created.
     pub created_at: Timestamp,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// The workload that acts with the key; `None` for a key that is handed out.
+    /// The workload that uses the key; `None` for a key whose secret is given to the requester.
     pub workload: Option<NewWorkload>,
 }
 
@@ -146,12 +147,12 @@ pub struct InertKey {
     pub hash: KeyedHash,
     /// Its role once the link is complete.
     pub role: KeyRole,
-    /// When it expires, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
 impl InertKey {
-    /// Returns an owner's key that does not expire.
+    /// Creates a key with the role [`KeyRole::Owner`] that does not expire.
     pub const fn owner(hash: KeyedHash) -> Self {
         Self {
             hash,

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Who created a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyMaker {
-    /// The link with which it was handed out.
+    /// The link with which the key was created.
     Link,
     /// The operator.
     Operator,
@@ -41,7 +41,7 @@ impl FromStr for KeyMaker {
     }
 }
 
-/// What limits the use of a key besides its expiry.
+/// What limits the use of a key in addition to its expiry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyLimits {
     /// The networks from which the key may be used. An empty list means any network.
@@ -50,7 +50,7 @@ pub struct KeyLimits {
     pub uses_per_minute: Option<u32>,
 }
 
-/// A key would expire later than the key that creates it.
+/// The error if a new key would expire later than the key that creates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expires_at is later than the expiry of the key that creates it")]
 pub struct OutlivesMaker;
@@ -72,7 +72,7 @@ pub fn expiry_under(
 }
 
 impl KeyLimits {
-    /// A key has at most this many networks.
+    /// Maximum number of networks of a key.
     pub const MOST_NETWORKS: usize = 20;
 
     /// Whether the key may be used from this address.

@@ -1,15 +1,15 @@
-//! Leases: only one task at a time uses a refresh token or works on a revocation.
+//! Leases. They ensure that only one task at a time uses a refresh token or works on a revocation.
 
 use super::refresh::REFRESH_HORIZON;
 use crate::number;
 use crate::time::Timestamp;
 
-/// A fencing token: every claim increments it, so that results of earlier leases are recognised.
+/// A fencing token. Every new lease increments it, so that results of earlier leases can be detected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct LeaseVersion(pub i64);
 
 impl LeaseVersion {
-    /// Returns the version of the next claim.
+    /// Returns the version of the next lease.
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
@@ -19,14 +19,14 @@ impl LeaseVersion {
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lease {
-    /// Increases with every claim.
+    /// The version, which increases with every new lease.
     pub version: LeaseVersion,
-    /// When the lease expires; `None` if nobody has claimed it since the last result.
+    /// When the lease expires; `None` if there was no lease since the last result.
     pub until: Option<Timestamp>,
 }
 
 impl Lease {
-    /// Returns the lease of the next claim.
+    /// Returns the next lease, which expires at `until`.
     pub const fn next(self, until: Timestamp) -> Self {
         Self {
             version: self.version.next(),
@@ -34,7 +34,7 @@ impl Lease {
         }
     }
 
-    /// Whether somebody holds the lease. A lease that ends further in the future than any lease can last counts as
+    /// Whether the lease is valid at `now`. A lease that ends further in the future than any lease can last counts as
     /// expired.
     pub fn is_held(&self, now: Timestamp) -> bool {
         self.until

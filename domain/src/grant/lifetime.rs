@@ -1,23 +1,23 @@
-//! When an access token expires, even if the response does not state it.
+//! Computes when an access token expires, even if the response does not state its lifetime.
 
 use std::time::Duration;
 
 use super::NewGrant;
 use crate::time::Timestamp;
 
-/// An `exp` further in the future than this is ignored.
+/// The maximum distance of an `exp` in the future. A later `exp` is ignored.
 const FARTHEST_EXP: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// Tolerance for providers that round lifetimes to whole seconds. A returned token counts as expired only if it expired
-/// at least this long before the request.
+/// Tolerance for providers that round lifetimes to whole seconds. A token in a response counts as expired only if it
+/// expired at least this long before the request.
 const ROUNDING: Duration = Duration::from_secs(2);
 
-/// What is known about the lifetime of an account's access tokens, besides the effective expiry.
+/// What is known about the lifetime of an account's access tokens, in addition to the effective expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LifetimeHints {
-    /// The stated lifetime of the last new access token.
+    /// The lifetime of the last new access token.
     pub lifetime: Option<Duration>,
-    /// The `exp` of an access token whose provider has never stated a lifetime. It is only a hint: the service
-    /// refreshes the token before this time, and afterwards still serves it, with a warning.
+    /// The `exp` of an access token whose provider has never stated a lifetime. The service refreshes the token before
+    /// this time. If no refresh succeeds, it still serves the token afterwards, with a warning.
     pub hinted_end: Option<Timestamp>,
 }
 
@@ -30,25 +30,25 @@ pub struct StatedLifetime {
     pub expires_in: Option<Duration>,
     /// The usual lifetime at this provider, if known.
     pub assumed: Option<Duration>,
-    /// `exp` of a JWT (RFC 7519 section 4.1.4), not verified.
+    /// The unverified `exp` of a JWT (RFC 7519 section 4.1.4).
     pub exp: Option<Timestamp>,
-    /// Whether the response contains the access token that is already stored.
+    /// Whether the access token in the response is already stored.
     pub is_stored: bool,
 }
 
-/// When an access token expires, as far as that is known.
+/// When an access token expires, as far as known.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AccessTokenExpiry {
-    /// The effective expiry. After it, the token is not served.
+    /// The effective expiry. The token is not served after this time.
     pub expires_at: Option<Timestamp>,
     /// Everything else that is known.
     pub hints: LifetimeHints,
 }
 
 impl AccessTokenExpiry {
-    /// Returns what is known about the lifetime of stored tokens. If an earlier version stored no lifetime, it is the
-    /// time from `obtained_at` to `expires_at`.
+    /// Returns what is known about the expiry of stored tokens. If an earlier version of the service stored no
+    /// lifetime, the lifetime is the time from `obtained_at` to `expires_at`.
     pub fn of_stored(
         expires_at: Option<Timestamp>,
         hints: LifetimeHints,
@@ -65,13 +65,13 @@ impl AccessTokenExpiry {
         }
     }
 
-    /// Computes the expiry of a response's access token from `expires_in`. If the response does not state it but a
-    /// lifetime is known (the usual or the last one), the expiry is the `exp` of a JWT, or else follows from that
-    /// lifetime. If no lifetime is known, the expiry stays unknown and `exp` is only a hint.
+    /// Computes the expiry of the access token in a response. `expires_in` takes precedence. Without it, the expiry is
+    /// the `exp` of a JWT, or else follows from the usual lifetime at the provider or from the last known lifetime. If
+    /// no lifetime is known, the expiry stays unknown and `exp` is only a hint.
     ///
     /// If the provider returns the stored token again, its known expiry changes only if the response states a lifetime
-    /// or the usual one is known. The expiry never moves beyond the token's `exp`, because some servers return the
-    /// stored token with the lifetime of a new one.
+    /// or the usual lifetime is known. The expiry never moves beyond the token's `exp`, because some servers return the
+    /// stored token with the lifetime of a new token.
     pub fn after(self, said: StatedLifetime) -> Self {
         let from = said.requested_at;
         let exp = said
@@ -84,8 +84,7 @@ impl AccessTokenExpiry {
             } else {
                 Some(expires_in)
             };
-            // If the `exp` has passed, the provider's clock may be behind ours. The earlier known expiry then stays the
-            // limit.
+            // If `exp` has passed, the provider's clock may be behind ours. The known expiry then remains the limit.
             let latest = match said.exp {
                 Some(over) if over <= from => self.expires_at,
                 _ => exp,
@@ -122,12 +121,12 @@ impl AccessTokenExpiry {
         }
     }
 
-    /// Returns the expiry by which refreshes are scheduled: the effective one, or else the hint.
+    /// Returns the time before which a refresh is scheduled: the effective expiry, or else the hint.
     pub fn expected_expiry(&self) -> Option<Timestamp> {
         self.expires_at.or(self.hints.hinted_end)
     }
 
-    /// Whether the token had expired before it was requested, by more than rounding explains.
+    /// Whether the token had already expired when it was requested. Tolerates differences that rounding explains.
     pub fn is_over(&self, requested_at: Timestamp) -> bool {
         self.expires_at
             .is_some_and(|end| end + ROUNDING <= requested_at)
@@ -136,8 +135,8 @@ impl AccessTokenExpiry {
 
 impl NewGrant {
     /// Returns this grant with the last known lifetime of the account's access tokens, if the provider does not state a
-    /// lifetime. A grant without a refresh token stays as it is: the person may have consented to another kind of
-    /// token, and a wrong guess would end the account.
+    /// lifetime. A grant without a refresh token is returned unchanged: the person may have consented to another kind
+    /// of token, and a wrong lifetime would end the account.
     #[must_use]
     pub fn with_earlier_lifetime(
         mut self,
@@ -158,8 +157,8 @@ impl NewGrant {
         self
     }
 
-    /// Returns this grant with the last known lifetime `lasts` of the account's unused refresh tokens, if the provider
-    /// does not state the lifetime of the new one.
+    /// Returns this grant with `lasts`, the last known lifetime of the account's unused refresh tokens, if the provider
+    /// does not state the lifetime of the new refresh token.
     #[must_use]
     pub fn with_earlier_refresh_token_lifetime(mut self, lasts: Option<Duration>) -> Self {
         if self.refresh_token.is_some()
@@ -253,9 +252,9 @@ mod tests {
         assert_eq!(before.after(said(None, exp, true)), before);
         let left = Duration::from_secs(7);
         let again = before.after(said(Some(left), None, true));
-        // A new token still has the full lifetime.
+        // The known lifetime of new tokens stays an hour.
         assert_eq!(again, AccessTokenExpiry::at(NOW + left, Some(HOUR)));
-        // Some servers state the lifetime of a new token with a cached one.
+        // Some servers return a cached token with the lifetime of a new token.
         let full = before.after(said(Some(HOUR), Some(NOW + left), true));
         assert_eq!(full, AccessTokenExpiry::at(NOW + left, Some(HOUR)));
         let dead = before.after(said(Some(HOUR), Some(NOW - left), true));

@@ -1,4 +1,4 @@
-//! Where tokens came from, and where they may be sent.
+//! The origin of tokens, and where the tokens may be sent.
 
 /// The issuer or endpoint that issued tokens. The refresh token is sent only there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +14,8 @@ pub struct TokenOrigin {
 
 impl TokenOrigin {
     /// Whether tokens of this origin may be sent to `now`, the configured provider. An issuer may change its token
-    /// endpoint, and add or drop a slash at the end of its URL. An endpoint that the operator configured must be the
-    /// same.
+    /// endpoint, and may add or drop a slash at the end of its URL. If the operator configured the token endpoint, it
+    /// must be the same.
     pub fn may_be_sent_to(&self, now: &Self) -> bool {
         if self.client_id != now.client_id {
             return false;
@@ -29,8 +29,8 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether the provider's name now stands for another server, where the same id may belong to another person.
-    /// Compares the issuers, or the servers of the token endpoints if an issuer is unknown.
+    /// Whether `now`, the origin that the provider's name now stands for, is another server. The same id may belong to
+    /// another person there. Compares the issuers, or the servers of the token endpoints if an issuer is unknown.
     #[must_use]
     pub fn is_of_other_server(&self, now: &Self) -> bool {
         match (&self.issuer, &now.issuer) {
@@ -40,8 +40,9 @@ impl TokenOrigin {
         }
     }
 
-    /// Whether tokens without a recorded issuer may be sent to this issuer: their endpoint is below the issuer's URL,
-    /// and the new endpoint is on the same server. So the tokens go to the same server as before.
+    /// Whether tokens without a recorded issuer may be sent to this issuer. Their token endpoint must be below the
+    /// issuer's URL, and the new token endpoint must be on the same server, so that the tokens go to the same server as
+    /// before.
     fn was_of(&self, issuer: &str, now: &Self) -> bool {
         let below = format!("{}/", bare(issuer));
         let server = server(&self.token_endpoint);
@@ -51,7 +52,7 @@ impl TokenOrigin {
     }
 }
 
-/// The account belongs to another server than the one where the person has consented now.
+/// The error if the account was linked at a different server from the one where the person has now consented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the account was linked at another server, where the same id may be another person's: link it again with its access \
@@ -63,7 +64,7 @@ fn bare(issuer: &str) -> &str {
     issuer.trim_end_matches('/')
 }
 
-/// Returns scheme, host and port of a URL.
+/// Returns the scheme, host and port of a URL.
 fn server(url: &str) -> Option<&str> {
     let host = url.find("://")? + "://".len();
     let path = url.get(host..)?.find('/')?;

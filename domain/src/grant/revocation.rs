@@ -1,4 +1,4 @@
-//! Revocation of tokens that nobody needs any more (RFC 7009).
+//! Revocation of tokens that are no longer needed (RFC 7009).
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::time::Timestamp;
 
 /// How long the service retries a revocation before it gives up.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The service gives up only after this many failures, about an hour of backoff, so that a wrong clock or downtime does
-/// not end a revocation.
+/// The minimum number of failures before the service gives up, about an hour of backoff. Without it, a wrong clock or
+/// downtime could end a revocation.
 const LEAST_ATTEMPTS: u32 = 20;
-/// How long an ended revocation stays visible.
+/// How long a revocation is kept after its end.
 pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Maximum number of provider calls in one attempt: identify the person with the ID token and without it, and revoke a
-/// refresh token and an access token.
+/// Maximum number of provider calls in one attempt. Two calls identify the person, with the ID token and without it.
+/// Two calls revoke a refresh token and an access token.
 pub const MOST_EXCHANGES: u32 = 4;
 
-/// How far in the future leases and pauses of revocations may be.
+/// How far in the future leases and pauses of revocations may end.
 pub const REVOCATION_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL
         .saturating_mul(MOST_EXCHANGES)
@@ -30,12 +30,12 @@ pub const REVOCATION_HORIZON: Horizon = Horizon::new(
 );
 
 number! {
-    /// The store's number of a revocation. The API shows it as a string.
+    /// The store's number of a revocation. The API returns it as a string.
     RevocationId
 }
 
-/// The associated data for sealing the tokens of a revocation. It is random, because the store has not assigned a
-/// number yet.
+/// The associated data for sealing the tokens of a revocation. It is random, because the tokens are sealed before the
+/// store assigns a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RevocationReference(pub [u8; 16]);
 
@@ -59,17 +59,17 @@ pub struct NewRevocation {
     pub provider: ProviderName,
     /// The provider's id of the person; `None` if it is still unknown.
     pub person: Option<String>,
-    /// The account that the tokens belonged to, if any.
+    /// The account to which the tokens belonged, if any.
     pub account: Option<AccountId>,
-    /// Where the tokens came from. They are sent only there.
+    /// The origin of the tokens. The service sends the tokens only there.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
     /// When the tokens were requested.
     pub requested_at: Timestamp,
-    /// When the revocation is stored. It is due at once, or when the caller's lease ends.
+    /// When the revocation is stored. The revocation is due at once, or when the caller's lease ends.
     pub created_at: Timestamp,
-    /// When the caller's lease ends, and others may claim the revocation; `None` without a lease.
+    /// When the caller's lease ends and others may lease the revocation; `None` without a lease.
     pub lease_until: Option<Timestamp>,
 }
 
@@ -83,9 +83,9 @@ pub enum RevocationStatus {
     /// The provider cannot revoke tokens.
     Unsupported,
     /// The provider has not confirmed the revocation for a day, or the tokens could not be decrypted. The service has
-    /// deleted its copies; at the provider, the tokens expire by themselves.
+    /// deleted its copies, but the tokens may stay valid at the provider until they expire.
     Failed,
-    /// The person has a linked account again, and the revocation might end its grant too.
+    /// The person has linked an account again, and the revocation might end the new grant too.
     Cancelled,
 }
 
@@ -98,9 +98,9 @@ pub struct Revocation {
     pub provider: ProviderName,
     /// The provider's id of the person, once known.
     pub person: Option<String>,
-    /// The account that the tokens belonged to, if any.
+    /// The account to which the tokens belonged, if any.
     pub account: Option<AccountId>,
-    /// Whether the revocation is due, or how it ended.
+    /// Whether the revocation is pending, or how it ended.
     pub status: RevocationStatus,
     /// When the revocation was stored.
     pub created_at: Timestamp,
@@ -123,7 +123,7 @@ pub struct RevocationLease {
     pub revocation: Revocation,
     /// The reference to which the tokens are sealed.
     pub reference: RevocationReference,
-    /// Where the tokens came from.
+    /// The origin of the tokens.
     pub origin: TokenOrigin,
     /// The tokens.
     pub tokens: RevocableTokens,
@@ -141,7 +141,7 @@ pub enum RevocationResult {
         /// The reason, if the provider has not confirmed the revocation.
         fault: Option<Fault>,
     },
-    /// The revocation is retried.
+    /// The revocation will be retried.
     Again {
         /// When to retry.
         at: Timestamp,
@@ -153,8 +153,9 @@ pub enum RevocationResult {
 }
 
 impl Revocation {
-    /// Returns the result of a failed attempt. Pauses double up to five minutes. After a day, the revocation ends if it
-    /// has failed often enough.
+    /// Returns the result of a failed attempt. The pause before a retry doubles up to five minutes. The revocation
+    /// fails for good if the next attempt would be more than `GIVE_UP_AFTER` after its creation and it has failed
+    /// `LEAST_ATTEMPTS` times.
     pub fn failed(
         &self,
         fault: Fault,
@@ -177,8 +178,8 @@ impl Revocation {
         }
     }
 
-    /// Postpones an attempt until `at`, because a link of the same person waits for its return code. This is not a
-    /// failure.
+    /// Postpones an attempt until `at`, because a link of the same person waits for its return code. This does not
+    /// count as a failure.
     pub fn postponed(&self, at: Timestamp) -> RevocationResult {
         let detail = "a link of the same person waits for its return code: at some providers, revoking these tokens \
                       would also end the new grant";

@@ -19,20 +19,19 @@ pub struct TokenGrant {
     pub refresh_token: Option<RefreshToken>,
     /// The ID token, if the response has one.
     pub id_token: Option<IdToken>,
-    /// The lifetime of the access token from when the request was sent; `None` if the provider did not state it.
+    /// The lifetime of the access token, counted from the request; `None` if the provider did not state it.
     pub expires_in: Option<Duration>,
-    /// The usual lifetime of access tokens at this provider, if known. It applies if the response states none.
+    /// The usual lifetime of access tokens at this provider, if known. It applies if the response states no lifetime.
     pub assumed_expires_in: Option<Duration>,
-    /// The `exp` of an access token that is a JWT, not verified.
+    /// The unverified `exp` of an access token that is a JWT.
     pub exp: Option<Timestamp>,
-    /// The lifetime of an unused refresh token from when the request was sent, if known.
+    /// The lifetime of an unused refresh token, counted from the request, if known.
     pub refresh_token_expires_in: Option<Duration>,
-    /// The maximum lifetime of the grant from when the request was sent, if known. Only in a response that begins a
-    /// grant, not in the response to a refresh.
+    /// The maximum lifetime of the grant, counted from the request, if known. `None` in the response to a refresh.
     pub grant_expires_in: Option<Duration>,
-    /// The granted scopes: those in the response, otherwise the requested ones (RFC 6749 section 5.1).
+    /// The granted scopes: the scopes in the response, or else the requested scopes (RFC 6749 section 5.1).
     pub scopes: Vec<String>,
-    /// The members that the operator listed, for clients.
+    /// The members of the response that the operator configured for clients.
     pub extra: ListedMembers,
     /// Where the tokens came from.
     pub origin: TokenOrigin,
@@ -51,8 +50,8 @@ pub struct NewGrant {
     pub scopes: Vec<String>,
     /// The access token.
     pub access_token: Sealed,
-    /// The refresh token. Some providers issue one only at the first consent. So if there is none, the account keeps
-    /// its stored refresh token, unless the stored one has another origin or its grant has ended.
+    /// The refresh token. Some providers issue a refresh token only at the first consent. So if the response has none,
+    /// the account keeps its stored refresh token, unless that token has another origin or its grant has ended.
     pub refresh_token: Option<Sealed>,
     /// The additional members of the token response, encrypted with the same key as the access token.
     pub extra: Option<Sealed>,
@@ -76,8 +75,8 @@ pub struct NewGrant {
 /// The tokens of a refresh, sealed to the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshedTokens {
-    /// The access token, or an error if the response has no usable one. On an error the stored access token stays, with
-    /// its expiry, scopes and extra members, and the error becomes the account's last error.
+    /// The access token, or an error if the response has no usable access token. On an error, the account keeps the
+    /// stored access token with its expiry, scopes and extra members, and the error becomes the account's last error.
     pub access_token: Result<Sealed, Box<RefreshFailure>>,
     /// The new refresh token; `None` if the old one stays valid.
     pub refresh_token: Option<Sealed>,
@@ -93,20 +92,19 @@ pub struct RefreshedTokens {
     pub access_token_expires_at: Option<Timestamp>,
     /// What else is known about the lifetime of access tokens.
     pub hints: LifetimeHints,
-    /// When an unused refresh token expires; `None` if nothing new is known.
+    /// When an unused refresh token expires; `None` if the response does not state it.
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When to refresh next.
     pub next_refresh_at: Option<Timestamp>,
 }
 
-/// Two expiries are compared only if their responses are at least this far apart: otherwise rounding could explain a
-/// difference.
+/// Minimum time between two responses whose expiries are compared. With less time, rounding could explain a difference.
 const SIGNIFICANT_CHANGE: Duration = Duration::from_secs(10);
 
 impl RefreshedTokens {
-    /// Whether using the refresh token has extended its lifetime, given its previous expiry and when the previous
-    /// tokens were obtained. `None` if unknown. An extended expiry moves by about the time that has passed. A response
-    /// without an expiry has not extended it.
+    /// Whether using the refresh token has extended its lifetime. Compares the new expiry with `end_before`, the expiry
+    /// stored since `obtained_at`. An extended expiry moves by about the time that has passed. If the response has no
+    /// expiry, the lifetime is not extended. `None` if unknown.
     pub(super) fn renews(
         &self,
         end_before: Option<Timestamp>,
@@ -121,7 +119,7 @@ impl RefreshedTokens {
     }
 }
 
-/// The version of the stored refresh token. It decides between competing results.
+/// The version of the stored refresh token. It decides which of two competing results is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub i64);
 
@@ -129,7 +127,7 @@ impl Generation {
     /// The first generation of an account.
     pub const FIRST: Self = Self(1);
 
-    /// Returns the generation of the refresh token that replaces this one.
+    /// Returns the next generation.
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
@@ -140,7 +138,7 @@ impl Generation {
 pub struct StoredTokens {
     /// The account.
     pub account: Account,
-    /// Incremented whenever the refresh token is replaced.
+    /// Incremented by every recorded refresh, and when a consent replaces the refresh token.
     pub generation: Generation,
     /// The access token.
     pub access_token: Sealed,
@@ -152,7 +150,7 @@ pub struct StoredTokens {
     pub origin: TokenOrigin,
     /// When the access token was obtained.
     pub obtained_at: Timestamp,
-    /// What is known about the lifetime of access tokens, besides the expiry of this one.
+    /// What is known about the lifetime of access tokens, in addition to the expiry of the stored access token.
     pub hints: LifetimeHints,
     /// The lease for using the refresh token.
     pub lease: Lease,
@@ -167,9 +165,9 @@ impl StoredTokens {
         AccessTokenExpiry::of_stored(expires_at, self.hints, self.obtained_at)
     }
 
-    /// Returns the last known lifetime of an unused refresh token. It applies to a new refresh token whose lifetime the
-    /// provider does not state. `None` if a refresh does not extend that lifetime, or if the refresh token expires
-    /// together with the grant.
+    /// Returns the last known lifetime of an unused refresh token. It applies to a new refresh token if the provider
+    /// does not state a lifetime. `None` if a refresh does not extend the lifetime, or if the refresh token does not
+    /// expire before the grant.
     pub fn refresh_token_lasts(&self) -> Option<Duration> {
         let account = &self.account;
         let end = account.refresh_token_expires_at;
@@ -206,7 +204,7 @@ mod tests {
         let renews = |requested_at, end| answer(requested_at, end).renews(Some(at(9000)), at(0));
         assert_eq!(renews(3000, Some(12_000)), Some(true));
         assert_eq!(renews(3000, Some(9000)), Some(false));
-        // The remaining lifetime in whole seconds.
+        // Rounding the remaining lifetime to whole seconds moves the expiry by a second.
         assert_eq!(renews(3000, Some(9001)), Some(false));
         assert_eq!(renews(3000, Some(8999)), Some(false));
         assert_eq!(renews(3000, None), Some(false));

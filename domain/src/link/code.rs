@@ -3,36 +3,36 @@ use std::ops::RangeInclusive;
 use super::is_separator;
 use crate::entropy::Entropy;
 
-/// Eight to twelve decimal digits that identify a link. A code gives access to nothing, but it is neither logged nor
-/// stored in plain text.
+/// A link code: eight to twelve decimal digits that identify a link. The code gives no access by itself, but the
+/// service neither logs it nor stores it in plain text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkCode(String);
 
-/// The text is not eight to twelve digits.
+/// The error for a text that is not a link code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a link code has 8 to 12 digits, like 1234 5678")]
 pub struct MalformedLinkCode;
 
 impl LinkCode {
-    /// How many digits a code may have.
+    /// The allowed numbers of digits.
     pub const DIGITS: RangeInclusive<usize> = 8..=12;
     /// Maximum length of a typed code in characters, separators included.
     const LONGEST_TEXT: usize = 64;
-    /// How many digits are shown as one group.
+    /// The number of digits in one group, as displayed.
     const GROUP: usize = 4;
 
-    /// Generates a code of `digits` digits, within [`Self::DIGITS`]. All codes of that length are equally likely.
+    /// Generates a code of `digits` digits, limited to [`Self::DIGITS`]. All codes of that length are equally likely.
     pub fn generate(entropy: &Entropy, digits: usize) -> Self {
         let digits = digits.clamp(*Self::DIGITS.start(), *Self::DIGITS.end());
         let digit = |_| char::from_digit(entropy.below(10), 10);
         Self((0..digits).filter_map(digit).collect())
     }
 
-    /// Parses a code as people type and copy it: `12345678`, `1234 5678`, `1234-5678`, `"1234 5678".`, `１２３４５６７８`.
+    /// Parses a code that a person typed or copied: `12345678`, `1234 5678`, `1234-5678`, `"1234 5678".`, `１２３４５６７８`.
     ///
     /// # Errors
-    /// The text does not have eight to twelve digits, has characters other than digits, white space, punctuation and
-    /// invisible characters, or is too long.
+    /// The text does not have eight to twelve digits, is too long, or has characters other than digits, white space,
+    /// punctuation and invisible characters.
     pub fn parse(text: &str) -> Result<Self, MalformedLinkCode> {
         if text.chars().count() > Self::LONGEST_TEXT {
             return Err(MalformedLinkCode);
@@ -51,7 +51,7 @@ impl LinkCode {
         &self.0
     }
 
-    /// Returns the code as people read it: `1234 5678`.
+    /// Returns the code in groups of four digits: `1234 5678`.
     pub fn grouped(&self) -> String {
         let mut grouped = String::new();
         for (place, digit) in self.0.chars().enumerate() {

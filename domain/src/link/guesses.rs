@@ -8,14 +8,14 @@ use super::limits::counting;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits wrong link codes per network and for the whole service, in a sliding window. The window lasts as long as a
-/// code.
+/// Limits wrong link codes per network and for the whole service, in a sliding window. The window is as long as the
+/// lifetime of a code.
 ///
 /// With eight-digit codes and at most 10,000 open links, 100 guesses find an open link with a probability of at most 1
-/// %. After 100 wrong codes, the service rejects networks that have tried a wrong code, and makes new codes longer
-/// ([`GuessLimit::digits_after`]), so that guessing does not pay.
+/// %. After 100 wrong codes, the service rejects networks that have tried a wrong code. New codes become longer with
+/// the number of wrong codes ([`GuessLimit::digits_after`]).
 ///
-/// The store records each wrong code, so all replicas share the limit and it survives restarts.
+/// The store records each wrong code, so the limit is shared by all replicas and survives restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuessLimit {
     window: Duration,
@@ -32,21 +32,21 @@ pub struct Guess {
     pub is_wrong: bool,
 }
 
-/// The times of the wrong codes that count for an attempt, the latest first.
+/// The times of the wrong codes that count against an attempt, the latest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WrongCodeTimes {
-    /// Wrong codes of the same network; the latest [`GuessLimit::PER_ADDRESS`] are enough.
+    /// Wrong codes from the same network. The latest [`GuessLimit::PER_ADDRESS`] codes are enough.
     pub of_network: Vec<Timestamp>,
-    /// Wrong codes of all networks; the latest [`GuessLimit::SERVICE_WIDE`] are enough.
+    /// Wrong codes from all networks. The latest [`GuessLimit::SERVICE_WIDE`] codes are enough.
     pub of_all: Vec<Timestamp>,
 }
 
-/// How many wrong codes preceded an accepted attempt in the window.
+/// The numbers of wrong codes in the window before an accepted attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongCodeCounts {
-    /// Wrong codes of the same network.
+    /// Wrong codes from the same network.
     pub of_network: usize,
-    /// Wrong codes of all networks, up to [`GuessLimit::SERVICE_WIDE`].
+    /// Wrong codes from all networks, up to [`GuessLimit::SERVICE_WIDE`].
     pub of_all: usize,
 }
 
@@ -59,15 +59,15 @@ impl WrongCodeCounts {
 }
 
 impl GuessLimit {
-    /// Wrong codes accepted from one address (an IPv6 /64 counts as one) in the window.
+    /// Maximum number of wrong codes from one address in the window. An IPv6 /64 counts as one address.
     pub const PER_ADDRESS: usize = 20;
-    /// Wrong codes accepted from all networks together in the window. Beyond this number, networks that have tried a
-    /// wrong code are rejected.
+    /// If all networks together have tried this many wrong codes in the window, networks that have tried a wrong code
+    /// are rejected.
     pub const SERVICE_WIDE: usize = 100;
-    /// Maximum number of stored wrong codes. Beyond this number, the oldest are deleted.
+    /// Maximum number of stored wrong codes. If there are more, the oldest may be deleted.
     pub const MOST_KEPT: u64 = 10_000;
 
-    /// Creates a limit over a sliding window, the lifetime of a code.
+    /// Creates a limit with a sliding window. The window should be the lifetime of a code.
     pub const fn new(window: Duration) -> Self {
         Self { window }
     }
@@ -77,20 +77,21 @@ impl GuessLimit {
         counting(self.window, now)
     }
 
-    /// Accepts or rejects an attempt, given the wrong codes that count. Rejects right codes too, so that a caller who
-    /// has tried too many codes learns nothing more.
+    /// Accepts or rejects an attempt, given the wrong codes that count. Beyond the limit, rejects right codes too, so
+    /// that the caller learns nothing more.
     ///
     /// # Errors
-    /// The network has tried too many wrong codes; or all networks together have, and this network has tried at least
-    /// one wrong code. Returns how long until the next attempt is accepted.
+    /// This network has tried too many wrong codes, or all networks together have tried too many and this network at
+    /// least one. The error is the time until the next attempt is accepted.
     pub fn judge(
         &self,
         guess: &Guess,
         wrong: &WrongCodeTimes,
     ) -> Result<WrongCodeCounts, Duration> {
         let WrongCodeTimes { of_network, of_all } = wrong;
-        // A full limit opens again when one wrong code leaves the window: the 20th latest of this network; or, for the
-        // service-wide limit, the 100th latest of all or this network's latest, whichever is older.
+        // The limit of this network ends when the network's 20th latest wrong code leaves the window. The service-wide
+        // limit ends when the 100th latest wrong code of all networks or the latest of this network leaves the window,
+        // whichever is earlier.
         let network_full = of_network.get(Self::PER_ADDRESS - 1).copied();
         let all_full = of_all.get(Self::SERVICE_WIDE - 1).copied();
         let all_full = all_full.zip(of_network.first().copied());
@@ -104,11 +105,11 @@ impl GuessLimit {
         }
     }
 
-    /// Returns how many digits a new code gets after `wrong` wrong codes of all networks: enough that `2 * wrong`
-    /// guesses find one of 10,000 open links with a probability of at most 1 %, but at most twelve.
+    /// Returns the number of digits of a new code after `wrong` wrong codes from all networks. With this length, `2 *
+    /// wrong` guesses find one of 10,000 open links with a probability of at most 1 %. The maximum is twelve digits.
     pub fn digits_after(wrong: u64) -> usize {
         const GUESSES_FOR_EIGHT: u64 = 100;
-        // The store deletes older wrong codes beyond this number, so the true number is unknown.
+        // The store may have deleted older wrong codes, so the true number is unknown.
         if wrong >= Self::MOST_KEPT {
             return *LinkCode::DIGITS.end();
         }
@@ -122,8 +123,8 @@ impl GuessLimit {
     }
 }
 
-/// The unit for limits per address: an IPv4 address or an IPv6 prefix, because one customer commonly holds a whole /64.
-/// An IPv4-mapped IPv6 address counts as the IPv4 address.
+/// The unit for limits per address: an IPv4 address or an IPv6 prefix. Commonly, one customer has a whole IPv6 /64. An
+/// IPv4-mapped IPv6 address counts as the IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
@@ -133,7 +134,7 @@ impl Network {
         Self::prefix(address, 64)
     }
 
-    /// Returns the IPv4 address, or the IPv6 /48: one customer may hold all its 65,536 /64 networks.
+    /// Returns the IPv4 address, or the IPv6 /48, because one customer may have all 65,536 /64 networks of a /48.
     pub fn site_of(address: IpAddr) -> Self {
         Self::prefix(address, 48)
     }
@@ -172,7 +173,7 @@ mod tests {
         }
     }
 
-    /// The result of an attempt after those wrong ones.
+    /// Returns the result of an attempt after the wrong codes in `tried`.
     fn judge(network: u8, seconds: i64, tried: &[WrongCode]) -> Result<WrongCodeCounts, u64> {
         let counting = LIMIT.counting(at(seconds));
         let mut tried = tried.to_vec();

@@ -1,5 +1,5 @@
-//! Limits on the number of links, so that strangers can neither fill the disk nor flood a provider. Well-behaved
-//! clients never reach them.
+//! Limits the number of links, so that strangers can neither fill the disk nor flood a provider. Well-behaved clients
+//! never reach these limits.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::Link;
 use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 
-/// Limits how many link codes one network gets in a sliding window. The window lasts as long as a code.
+/// Limits how many link codes one network gets in a sliding window. The window is as long as the lifetime of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeLimit {
     window: Duration,
@@ -17,16 +17,17 @@ pub struct CodeLimit {
 }
 
 impl CodeLimit {
-    /// Link codes per network in the window.
+    /// Maximum number of link codes per network in the window.
     pub const PER_NETWORK: u64 = 300;
-    /// While this many links or more are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes, so that a
-    /// few networks do not lock out the others.
+    /// If this many links are open, a network gets only [`Self::PER_NETWORK_UNDER_LOAD`] codes, so that a few networks
+    /// do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 2_000;
-    /// Link codes per network in the window, while [`Self::LOAD_THRESHOLD`] or more links are open. Codes that led to
-    /// an account are not counted then, because a network that links many accounts is not flooding the service.
+    /// Maximum number of link codes per network in the window, while [`Self::LOAD_THRESHOLD`] or more links are open.
+    /// Codes that led to an account do not count here, because a network that links many accounts is not flooding the
+    /// service.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 10;
 
-    /// Creates a limit over a sliding window, the lifetime of a code.
+    /// Creates a limit with a sliding window. The window should be the lifetime of a code.
     pub const fn new(window: Duration) -> Self {
         Self {
             window,
@@ -52,29 +53,29 @@ impl CodeLimit {
         }
     }
 
-    /// Accepts or rejects a request for a link code. If the network has as many counted codes as its quota
-    /// ([`CodeQuota::most`]) or more, `full_since` is the time of the `most`-th latest one; otherwise `None`.
+    /// Accepts or rejects a request for a link code. `full_since` is when the network got its [`CodeQuota::most`]-th
+    /// latest counted code, or `None` if it has fewer codes.
     ///
     /// # Errors
-    /// The network has reached its limit. Returns how long until it gets the next link code.
+    /// The network has reached its limit. The error is the time until it gets the next link code.
     pub fn judge(&self, full_since: Option<Timestamp>, now: Timestamp) -> Result<(), Duration> {
         match full_since {
             None => Ok(()),
-            // At most the window: the clock of the replica that stored `first` may have been ahead.
+            // The wait is at most the window, because the clock of the replica that stored `first` may have been ahead.
             Some(first) => Err((first + self.window).since(now).min(self.window)),
         }
     }
 }
 
-/// Returns the times that count at `now` in a sliding window. Times that a wrong clock has set far ahead do not count:
-/// otherwise they would lock callers out until then.
+/// Returns the times that count at `now` in a sliding window. Times that a wrong clock has stored far in the future do
+/// not count. Otherwise, callers would be rejected until then.
 pub(super) fn counting(window: Duration, now: Timestamp) -> Range<Timestamp> {
     // A time that is exactly one window old does not count.
     let moment = Duration::from_millis(1);
     now - window + moment..now + window
 }
 
-/// How many link codes one network gets in the window.
+/// The number of link codes that one network gets in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CodeQuota {
     /// The maximum number of codes.
@@ -86,7 +87,7 @@ pub struct CodeQuota {
 /// Limits the consents in progress: links that a person has confirmed and that have not ended.
 pub struct ConsentLimit;
 
-/// How many consents are in progress.
+/// The numbers of consents in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentsInProgress {
     /// Consents that were confirmed from the same network.
@@ -96,23 +97,23 @@ pub struct ConsentsInProgress {
 }
 
 impl ConsentLimit {
-    /// Consents in progress per network.
+    /// Maximum number of consents in progress per network.
     pub const PER_NETWORK: u64 = 50;
-    /// While this many consents or more are in progress in all networks together, a network may have only
-    /// [`Self::PER_NETWORK_UNDER_LOAD`], so that a few networks do not lock out the others.
+    /// If this many consents are in progress in all networks together, a network may have only
+    /// [`Self::PER_NETWORK_UNDER_LOAD`] consents in progress, so that a few networks do not lock out the others.
     pub const LOAD_THRESHOLD: u64 = 1_000;
-    /// Consents in progress per network, while [`Self::LOAD_THRESHOLD`] or more are in progress in all networks
-    /// together.
+    /// Maximum number of consents in progress per network, while [`Self::LOAD_THRESHOLD`] or more are in progress in
+    /// all networks together.
     pub const PER_NETWORK_UNDER_LOAD: u64 = 3;
-    /// Consents in progress of all networks together.
+    /// Maximum number of consents in progress in all networks together.
     pub const MOST: u64 = 4_000;
-    /// Most people are done after a minute.
+    /// How long a rejected person waits. Most consents in progress end within a minute.
     const RETRY_AFTER: Duration = Duration::from_secs(60);
 
     /// Accepts or rejects one more consent.
     ///
     /// # Errors
-    /// Too many consents are in progress. Returns how long to wait before the next attempt.
+    /// Too many consents are in progress. The error is the time to wait before the next attempt.
     pub const fn judge(in_progress: ConsentsInProgress) -> Result<(), Duration> {
         let most_of_network = if in_progress.of_all < Self::LOAD_THRESHOLD {
             Self::PER_NETWORK
@@ -127,7 +128,7 @@ impl ConsentLimit {
     }
 }
 
-/// Who confirms a link, and from where.
+/// The browser that confirms a link, and its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {
     /// The hash of the browser's token.
@@ -137,7 +138,8 @@ pub struct Confirmation {
 }
 
 impl Link {
-    /// Maximum number of stored links that ended without an account. Beyond it, callers without a key get no link code.
+    /// Maximum number of stored links that ended without an account. If there are more, callers without a key get no
+    /// link code.
     pub const MOST_LEFT_OVER: u64 = 50_000;
 
     /// Returns how long a link that ended without an account is stored, given the number of such links.
@@ -153,8 +155,8 @@ impl Link {
     }
 }
 
-/// Interleaves the networks: first the longest due item of each network, then the second of each, and so on. `due` is
-/// sorted by when each item became due.
+/// Interleaves the networks: first the most overdue item of each network, then the second of each network, and so on.
+/// `due` must be sorted, the most overdue item first.
 pub fn interleave_networks<T>(due: Vec<(Option<KeyedHash>, T)>) -> Vec<T> {
     let mut turns = std::collections::HashMap::<_, usize>::new();
     let mut ordered: Vec<_> = due

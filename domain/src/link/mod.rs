@@ -22,13 +22,13 @@ pub use transitions::TransitionError;
 
 use crate::text::is_deceptive;
 
-/// Whether a character in a typed or copied code does not count: white space, punctuation and invisible characters.
+/// Whether a character in a typed or copied code is ignored: white space, punctuation and invisible characters.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || c.is_ascii_punctuation() || is_deceptive(c) || is_other_punctuation(c)
 }
 
-/// Whether the character is a dash, a quotation mark or a minus sign beyond ASCII, or full-width punctuation. With an
-/// input method for Japanese, the hyphen key types U+30FC, U+FF0D or U+FF70.
+/// Whether the character is a dash, a quotation mark or a minus sign beyond ASCII, or full-width punctuation. With a
+/// Japanese input method, the hyphen key produces U+30FC, U+FF0D or U+FF70.
 const fn is_other_punctuation(c: char) -> bool {
     matches!(
         c,

@@ -17,7 +17,8 @@ use crate::workload::ClaimList;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub i64);
 
-/// Counts the changes of a link. A change that starts from an older version is rejected (optimistic locking).
+/// The version of a link, incremented with every change. A change based on an older version is rejected (optimistic
+/// locking).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkVersion(pub i64);
 
@@ -25,21 +26,21 @@ impl LinkVersion {
     /// The version of a new link.
     pub const FIRST: Self = Self(1);
 
-    /// Returns the version after one more change.
+    /// Returns the next version.
     pub const fn next(self) -> Self {
         Self(number::next(self.0))
     }
 }
 
-/// Who requested a link. The page shows it to the person before anything starts.
+/// The client that requested a link. The page shows these details to the person before the consent starts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requester {
-    /// The name that the client gave itself, not verified.
+    /// The name that the client chose for itself, not verified.
     pub client_name: Option<String>,
     /// The network address of the program that requested the link. `None` if a person, or an operator on their behalf,
     /// started a relink.
     pub address: Option<String>,
-    /// The claims about the job in the JWT of a workload, verified.
+    /// The verified claims about the job in the JWT of a workload.
     pub workload: Option<ClaimList>,
     /// The labels that the account will get.
     pub labels: Labels,
@@ -50,7 +51,7 @@ pub struct Requester {
 pub struct Link {
     /// The store's number.
     pub id: LinkId,
-    /// Grows with every change.
+    /// The version, incremented with every change.
     pub version: LinkVersion,
     /// The keyed hash of the link code.
     pub code: KeyedHash,
@@ -60,26 +61,27 @@ pub struct Link {
     pub relink_of: Option<AccountId>,
     /// The provider at which the person consents.
     pub provider: ProviderName,
-    /// Who requests it.
+    /// The client that requested the link.
     pub requester: Requester,
-    /// The keyed hash of the network, workload or account whose link codes are limited; `None` if there is no limit.
+    /// The keyed hash of the network, workload or account whose number of link codes is limited. `None` if there is no
+    /// limit.
     pub network: Option<KeyedHash>,
-    /// When the code was handed out.
+    /// When the link was created.
     pub created_at: Timestamp,
     /// The deadline of the current state.
     pub expires_at: Timestamp,
     /// The browser that confirmed the code, if any.
     pub browser: Option<KeyedHash>,
-    /// The hash of the network from which the browser confirmed.
+    /// The hash of the network from which the browser confirmed the code.
     pub confirmed_from: Option<KeyedHash>,
-    /// The keyed hash of the provider's callback, once it has arrived. It is stored longer than the callback, to
-    /// recognise a repeated callback.
+    /// The keyed hash of the provider's callback, once the callback has arrived. The hash is stored longer than the
+    /// callback, to detect a repeated callback.
     pub callback: Option<KeyedHash>,
-    /// When the provider is polled next, if it must be.
+    /// When the provider is polled next, if a poll is scheduled.
     pub poll: Option<PollSchedule>,
     /// When the lease for polling the provider ends.
     pub lease_until: Option<Timestamp>,
-    /// How many attempts are left for the return code, if the link requires one.
+    /// The remaining attempts to send the return code, if the link requires a return code.
     pub return_code_tries: Option<u32>,
     /// The state.
     pub state: LinkState,
@@ -88,13 +90,14 @@ pub struct Link {
 /// The state of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkState {
-    /// The code has been handed out; the provider's flow has not started.
+    /// The link exists, but the provider's flow has not started.
     Pending,
     /// The provider's flow has started and waits for the person.
     Authorizing(SealedConsent),
-    /// The provider has issued tokens; the person is not identified yet.
+    /// The provider has issued tokens, but the person is not identified yet.
     Redeemed(SealedGrant),
-    /// The person has consented. The tokens are held until the program sends the return code that the person sees.
+    /// The person has consented. The link keeps the tokens until the program sends the return code that the page shows
+    /// to the person.
     Confirming(HeldGrant),
     /// Complete: the key gives access to this account.
     Linked {
@@ -129,7 +132,7 @@ pub enum Ending {
 pub enum LinkStatus {
     /// Nobody has confirmed the code, or the provider's flow has not started.
     Pending,
-    /// The person is at the provider.
+    /// The person is consenting at the provider, or the service is processing the result.
     Authorizing,
     /// The link waits for its return code.
     Confirming,
@@ -144,7 +147,7 @@ pub enum LinkStatus {
     Failed(Fault),
 }
 
-/// A consent flow in progress at a provider, sealed.
+/// A consent flow in progress at a provider, with its secrets sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedConsent {
     /// The device code, or the pending callback of a redirect.
@@ -153,24 +156,24 @@ pub struct SealedConsent {
     pub prompt: SealedPrompt,
     /// The callback from the provider, in redirect flows.
     pub callback: Option<Sealed>,
-    /// The client id with which the flow was started: only this client can redeem the consent (RFC 6749 section 4.1.3).
-    /// `None` in a row of an earlier version.
+    /// The client id that started the flow. Only this client can redeem the consent (RFC 6749 section 4.1.3). `None` if
+    /// an earlier version of the service stored the row.
     pub client_id: Option<String>,
 }
 
-/// What the person has to do at the provider. Parts that would let somebody else do it are sealed.
+/// What the person has to do at the provider. Values that would allow somebody else to act are sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealedPrompt {
     /// Type a code at the provider (RFC 8628 section 3.3).
     UserCode {
         /// The code.
         user_code: Sealed,
-        /// Where to type it.
+        /// The URI of the page that asks for the code.
         verification_uri: String,
         /// The same URI with the code in it.
         verification_uri_complete: Option<Sealed>,
     },
-    /// Visit a URL of the provider, which redirects back.
+    /// Visit a URL of the provider, which then redirects back to this service.
     Visit {
         /// The URL of the authorization request (RFC 6749 section 4.1.1).
         uri: Sealed,
@@ -192,7 +195,7 @@ pub struct SealedGrant {
     pub extra: Option<Sealed>,
     /// When the tokens were requested.
     pub requested_at: Timestamp,
-    /// When the access token expires, if the provider said so.
+    /// When the access token expires, if the provider stated it.
     pub access_token_expires_at: Option<Timestamp>,
     /// The `exp` of the access token, if the provider did not state its lifetime.
     pub access_token_hinted_end: Option<Timestamp>,
@@ -200,7 +203,7 @@ pub struct SealedGrant {
     pub refresh_token_expires_at: Option<Timestamp>,
     /// When the grant ends, if known. No refresh can extend it.
     pub grant_expires_at: Option<Timestamp>,
-    /// Where the tokens came from. The refresh token is sent only there.
+    /// The origin of the tokens. The refresh token is sent only there.
     pub origin: TokenOrigin,
 }
 
@@ -215,18 +218,18 @@ impl SealedGrant {
     }
 }
 
-/// Tokens of an identified person, held until the link is confirmed.
+/// Tokens of an identified person. The link keeps them until its key sends the return code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldGrant {
     /// The tokens, still sealed to the link.
     pub grant: SealedGrant,
-    /// The person whose tokens they are.
+    /// The owner of the tokens.
     pub owner: Owner,
-    /// The MAC of the owner; `None` if an earlier version stored the row.
+    /// The MAC of the owner; `None` if an earlier version of the service stored the row.
     pub owner_mac: Option<KeyedHash>,
 }
 
-/// What the account will store about the person who consented.
+/// The person who consented, as the account will store them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The provider and the person's id there, or a random id if the provider does not identify the person.
@@ -237,11 +240,11 @@ pub struct Owner {
     pub display_name: String,
 }
 
-/// When a provider is polled about a link.
+/// The schedule for polling the provider about a link.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PollSchedule {
-    /// The interval that the provider asked for; `slow_down` increases it permanently (RFC 8628 section 3.5).
+    /// The polling interval of the provider. `slow_down` increases it permanently (RFC 8628 section 3.5).
     pub interval: Duration,
     /// Attempts in a row without a response.
     pub failures: u32,
@@ -250,13 +253,13 @@ pub struct PollSchedule {
 }
 
 impl Link {
-    /// Whether a program requested this link. Otherwise a person or an operator started it as a relink, and its key
-    /// belongs to a program that did not request the relink.
+    /// Whether a program requested this link. Otherwise, the link is a relink that a person or an operator started, and
+    /// the program with its key did not request it.
     pub const fn is_of_program(&self) -> bool {
         self.relink_of.is_none() || self.requester.address.is_some()
     }
 
-    /// Returns the account and when it was linked, while the person may still say "This was not me".
+    /// Returns the account and the time of linking, as long as the person may still say "This was not me".
     pub fn disownable(&self, now: Timestamp) -> Option<(AccountId, Timestamp)> {
         match self.state {
             LinkState::Linked { account, at } if self.is_of_program() => {
@@ -266,15 +269,15 @@ impl Link {
         }
     }
 
-    /// How long an ended link stays visible and its code reserved.
+    /// How long an ended link stays visible and its code stays reserved.
     pub const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// How long the service waits for the response to its last poll, which it sends at the deadline. The link counts as
     /// expired only afterwards, so that a client never sees the status change back from `expired`.
     pub const FINAL_POLL_GRACE: Duration = Duration::from_secs(20);
 
-    /// How far in the future a deadline may be: no code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
-    /// deadline was stored by a clock that has been set back since, and counts as past.
+    /// How far in the future a deadline may be. No code and no consent lasts longer than [`LONGEST_CONSENT`]. A later
+    /// deadline was stored before the clock was set back, and counts as past.
     pub const LONGEST: Duration = LONGEST_CONSENT.saturating_add(MAX_CLOCK_DIFFERENCE);
 
     /// Returns the status at this time.
@@ -317,8 +320,7 @@ impl Link {
         }
     }
 
-    /// Returns when the link ended, with an account or without one. `None` for an expired link until its end is
-    /// recorded.
+    /// Returns when the link ended, with or without an account. `None` for an expired link until its end is recorded.
     pub const fn ended_at(&self) -> Option<Timestamp> {
         match self.state {
             LinkState::Linked { at, .. } | LinkState::Ended { at, .. } => Some(at),
@@ -339,7 +341,8 @@ impl Link {
         }
     }
 
-    /// Whether a browser may act on this link: nobody has confirmed it yet, or this browser did.
+    /// Whether a browser may act on this link. Only the browser that has confirmed a link may act on it. Before that,
+    /// any browser may.
     pub fn is_open_to(&self, browser: &KeyedHash) -> bool {
         self.browser.as_ref().is_none_or(|owner| owner == browser)
     }

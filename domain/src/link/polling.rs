@@ -1,4 +1,4 @@
-//! When the provider is polled next (RFC 8628 section 3.5), and how long a consent may take at most.
+//! Schedules polls of the provider (RFC 8628 section 3.5), and limits the duration of a consent.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use super::PollSchedule;
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The interval of a provider that states none (RFC 8628 section 3.2).
+/// The polling interval if the provider states none (RFC 8628 section 3.2).
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// The increment of `slow_down` (RFC 8628 section 3.5).
+/// How much `slow_down` increases the interval (RFC 8628 section 3.5).
 pub const SLOW_DOWN: Duration = Duration::from_secs(5);
-/// Maximum duration of a consent, whatever the provider allows.
+/// Maximum duration of a consent, even if the provider allows more.
 pub const LONGEST_CONSENT: Duration = Duration::from_secs(1800);
 /// How long the service tries to identify the person.
 pub const IDENTIFY_WITHIN: Duration = Duration::from_secs(600);
-/// The first and the longest pause between requests that are urgent.
+/// The first and the longest pause between urgent requests.
 const URGENT_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 /// The longest pause after attempts without a response.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Maximum polling interval. A longer interval or `Retry-After` from the provider is cut to this value, so that a link
-/// is polled several times before a consent of [`LONGEST_CONSENT`] expires.
+/// Maximum polling interval. A longer interval or `Retry-After` from the provider is limited to this value, so that a
+/// link is polled several times before a consent of [`LONGEST_CONSENT`] expires.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How far in the future leases and polls of links may be.
+/// How far in the future leases of links may end and polls may be scheduled.
 pub const POLL_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     LONGEST_INTERVAL.saturating_mul(2),
 );
 
-/// How much further ahead than one interval the next poll may be. A later poll was scheduled by a clock that has been
-/// set back since.
+/// How far beyond one interval the next poll may be. A later poll was scheduled before the clock was set back.
 pub const STORED_WITHIN: Duration = Duration::from_secs(15);
 
 impl PollSchedule {
-    /// Schedules the first poll of a flow that lasts `lifetime`, as [`start`](Self::start) does. If the interval is not
-    /// shorter than the flow, perhaps because the provider states milliseconds, schedules it after half the lifetime.
+    /// Schedules the first poll of a flow that lasts `lifetime`, as [`start`](Self::start) does. If the interval is at
+    /// least as long as the flow, for example because the provider states milliseconds, schedules the poll after half
+    /// the lifetime.
     pub fn within(lifetime: Duration, interval: Option<Duration>, now: Timestamp) -> Self {
         let usual = Self::start(interval, now);
         if usual.interval < lifetime {
@@ -63,30 +63,30 @@ impl PollSchedule {
         }
     }
 
-    /// Returns the schedule after `authorization_pending`: the same interval, or the one in the response if that is
-    /// longer.
+    /// Returns the schedule after `authorization_pending`. The interval stays the same, unless the response states a
+    /// longer interval.
     pub fn still_pending(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         Self::start(asked_for.max(Some(self.interval)), now)
     }
 
-    /// Returns the schedule after `slow_down`: an interval that is five seconds longer (RFC 8628 section 3.5), or the
-    /// one in the response if that is longer.
+    /// Returns the schedule after `slow_down`. The interval grows by five seconds (RFC 8628 section 3.5), or to the
+    /// interval in the response if that is longer.
     pub fn slowed_down(self, asked_for: Option<Duration>, now: Timestamp) -> Self {
         let longer = self.interval.saturating_add(SLOW_DOWN);
         Self::start(asked_for.max(Some(longer)), now)
     }
 
     /// Returns the schedule after an attempt without a usable response. The pause starts at twice the interval and
-    /// doubles each time (RFC 8628 section 3.5), up to a minute, or to twice the interval if that is longer. It is at
-    /// least the provider's `Retry-After`, of which at most five minutes count.
+    /// doubles each time (RFC 8628 section 3.5). The maximum is one minute, or twice the interval if that is longer. A
+    /// longer `Retry-After` of up to five minutes takes precedence.
     pub fn unanswered(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let twice = self.interval.saturating_mul(2);
         self.after_failure(twice, LONGEST_PAUSE.max(twice), retry_after, now)
     }
 
     /// Returns the schedule after a failed attempt to redeem an authorization code or to identify the person. The pause
-    /// starts at one second and doubles up to 15 seconds: a client waits for the result, many codes expire within a
-    /// minute (RFC 6749 section 4.1.2), and RFC 8628 does not cover these requests. `Retry-After` counts as in
+    /// starts at one second and doubles up to 15 seconds, because a client waits for the result and many codes expire
+    /// within a minute (RFC 6749 section 4.1.2). RFC 8628 does not cover these requests. `Retry-After` counts as in
     /// [`unanswered`](Self::unanswered).
     pub fn urgent(self, retry_after: Option<Duration>, now: Timestamp) -> Self {
         let (first, longest) = URGENT_PAUSES;

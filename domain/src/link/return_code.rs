@@ -1,5 +1,5 @@
-//! The return code: after the consent, the person reads it on the service's page and types it into the program. This
-//! proves that this program requested the link.
+//! The return code. After the consent, the person reads this code on the service's page and types it into the program.
+//! This proves that this program requested the link.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::is_separator;
 use crate::fault::{Fault, FaultCode};
 
-/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. The alphabet has no letters that
-/// are mistaken for digits, and no vowels, so a code spells no word.
+/// A return code: six letters of the alphabet that RFC 8628 section 6.1 recommends. Without vowels, no code spells a
+/// word.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnCode(String);
 
 impl ReturnCode {
-    /// How often the link's key may try a return code.
+    /// How many return codes the link's key may try.
     pub const TRIES: u32 = 3;
     /// How long a link waits for its return code.
     pub const LIFETIME: Duration = Duration::from_secs(180);
@@ -35,19 +35,19 @@ impl ReturnCode {
         Self((0..Self::LENGTH).map(letter).collect())
     }
 
-    /// Whether this text is the code as people type and copy it: `BCD-FGH`, `bcd fgh`, `"BCDFGH".`, `ＢＣＤＦＧＨ`.
+    /// Whether this text is the code as a person may type or copy it: `BCD-FGH`, `bcd fgh`, `"BCDFGH".`, `ＢＣＤＦＧＨ`.
     pub fn is_typed(&self, text: &str) -> bool {
         let typed = text.chars().filter(|c| !is_separator(*c));
         text.chars().count() <= Self::LONGEST_TEXT && typed.map(ascii_letter).eq(self.0.chars())
     }
 
-    /// Returns the code as it is shown: `BCD-FGH`.
+    /// Returns the code as displayed: `BCD-FGH`.
     pub fn grouped(&self) -> String {
         let (first, second) = self.0.split_at(self.0.len() / 2);
         format!("{first}-{second}")
     }
 
-    /// Returns the fault of a link whose return code was not confirmed.
+    /// Returns the fault of a link that ended without the right return code.
     pub fn not_confirmed() -> Fault {
         Fault::new(
             FaultCode::NotConfirmed,
@@ -71,15 +71,15 @@ fn ascii_letter(c: char) -> char {
     ascii.to_ascii_uppercase()
 }
 
-/// Whether links may, or must, ask for a return code.
+/// Whether requests for links may or must ask for a return code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReturnCodePolicy {
-    /// No link may ask for one.
+    /// No request may ask for a return code.
     Off,
-    /// A link may ask for one.
+    /// Every request may ask for a return code.
     #[default]
     Offered,
-    /// Every link must ask for one.
+    /// Every request must ask for a return code.
     Required,
 }
 

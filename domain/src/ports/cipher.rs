@@ -13,7 +13,7 @@ pub trait Cipher: Send + Sync {
     /// Decrypts a value with the current key or a previous one.
     ///
     /// # Errors
-    /// [`CipherError::UnknownKey`] if no configured key sealed the value; [`CipherError::Corrupt`] if the value is
+    /// [`CipherError::UnknownKey`] if no configured key sealed the value. [`CipherError::Corrupt`] if the value is
     /// damaged or was sealed with other associated data.
     fn open(
         &self,

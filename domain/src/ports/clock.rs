@@ -7,7 +7,7 @@ pub trait Clock: Send + Sync {
     /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Returns how long this machine has been running, including the time in which it was suspended. Nobody can set
-    /// this clock, so it measures timeouts. Only differences have a meaning.
+    /// Returns how long this machine has been running, including suspended time. Timeouts use this clock, because
+    /// nobody can set it. Only differences between two readings are meaningful.
     fn uptime(&self) -> Duration;
 }

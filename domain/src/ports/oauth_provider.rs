@@ -10,36 +10,36 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// One provider at which people consent. Each method that contacts it is one exchange, with a timeout set by the
-/// adapter. An exchange may first discover endpoints, fetch signing keys or find out how an endpoint wants the client
-/// to authenticate; the adapter caches the result. Intervals, deadlines and retries belong to the domain.
+/// One provider at which people consent. Each method that contacts the provider has a timeout set by the adapter.
+/// Before its own request, the method may discover endpoints, fetch signing keys or find out how an endpoint
+/// authenticates clients. The adapter caches these results. Intervals, deadlines and retries belong to the domain.
 ///
 /// The port covers two flows. In the device flow (RFC 8628), the prompt is a user code, and the service polls
-/// [`redeem`]. In a redirect flow, the prompt is [`Prompt::Visit`], and [`redeem`] takes the query that the browser
-/// brought back.
+/// [`redeem`]. In a redirect flow, the prompt is [`Prompt::Visit`], and [`redeem`] takes the query of the browser's
+/// callback.
 ///
 /// [`redeem`]: OAuthProvider::redeem
 #[async_trait]
 pub trait OAuthProvider: Send + Sync {
-    /// The name that the operator gave the provider.
+    /// Returns the name that the operator gave the provider.
     fn name(&self) -> &ProviderName;
 
-    /// The name that people see.
+    /// Returns the provider's name for people, as shown on pages.
     fn display_name(&self) -> &str;
 
-    /// The name under which the provider shows this service to people, if the operator stated it.
+    /// Returns this service's name on the provider's consent page, if the operator configured it.
     fn consent_name(&self) -> Option<&str>;
 
     /// Returns the scopes that are requested.
     fn scopes(&self) -> &[String];
 
-    /// What a scope permits, in words for people; for `""`, what a request without scopes permits.
+    /// Describes to people what a scope permits. For `""`, describes what a request without scopes permits.
     fn scope_words(&self, scope: &str) -> Option<ScopeWords>;
 
-    /// Whether people consent through a redirect back to this service, so that the page knows who consented.
+    /// Whether the consent ends with a redirect back to this service, so that the page knows which browser consented.
     fn uses_redirects(&self) -> bool;
 
-    /// The client id of this service at the provider.
+    /// Returns the client id of this service at the provider.
     fn client_id(&self) -> String;
 
     /// Returns the origin of the tokens that this provider issues.
@@ -54,8 +54,8 @@ pub trait OAuthProvider: Send + Sync {
     /// See [`ProviderError`].
     async fn begin_consent(&self, request: &ConsentRequest) -> Result<Consent, ProviderError>;
 
-    /// Requests the tokens (RFC 8628 section 3.4). In redirect flows, `callback` is the query of the redirect: an
-    /// authorization code, or the provider's refusal.
+    /// Requests the tokens (RFC 8628 section 3.4). In redirect flows, `callback` is the query of the redirect, with an
+    /// authorization code or an error.
     ///
     /// # Errors
     /// See [`ProviderError`]. Responses that belong to the flow, such as `authorization_pending`, are [`Redemption`]s.
@@ -69,33 +69,35 @@ pub trait OAuthProvider: Send + Sync {
     /// section 4.1.2.1: `temporarily_unavailable`).
     fn passing_error(&self, callback: &CallbackQuery) -> Option<String>;
 
-    /// Uses a refresh token to get new tokens (RFC 6749 section 6). `granted` are the scopes so far, which stay unless
-    /// the response states others. A response without a refresh token leaves the old one valid. A new refresh token is
-    /// never dropped, even if the rest of the response is unusable: see [`RefreshAnswer::Unusable`].
+    /// Uses a refresh token to get new tokens (RFC 6749 section 6). The scopes in `granted` stay unless the response
+    /// states others. A response without a refresh token leaves the old one valid. A new refresh token is returned even
+    /// if the rest of the response is unusable: see [`RefreshAnswer::Unusable`].
     ///
     /// # Errors
-    /// See [`RefreshError`]. A dead refresh token is [`ProviderError::Refused`] with the code `invalid_grant`, however
-    /// the provider spells it. A refusal without a code gets one from the adapter.
+    /// See [`RefreshError`]. An invalid refresh token is [`ProviderError::Refused`] with the code `invalid_grant`, even
+    /// if the provider uses another code for it. A refusal without a code gets one from the adapter.
     async fn refresh(
         &self,
         refresh_token: &RefreshToken,
         granted: &[String],
     ) -> Result<RefreshAnswer, RefreshError>;
 
-    /// Revokes a token (RFC 7009). A token that the provider does not know any more counts as revoked.
+    /// Revokes a token (RFC 7009). If the provider does not know the token, returns [`Revoked::Unknown`].
     ///
     /// # Errors
     /// See [`ProviderError`].
     async fn revoke(&self, token: TokenToRevoke<'_>) -> Result<Revoked, ProviderError>;
 
-    /// Whether userinfo gives a person the same id as an ID token does.
+    /// Whether the userinfo endpoint and ID tokens give a person the same id.
     fn userinfo_has_same_id(&self) -> bool;
 
-    /// Finds out who consented: from the ID token, verified as of `requested_at`, or else from the userinfo endpoint.
+    /// Identifies the person who consented. Verifies the ID token as of `requested_at`, or else asks the userinfo
+    /// endpoint.
     ///
     /// # Errors
-    /// See [`ProviderError`]. An invalid ID token and an access token that is not accepted are
-    /// [`ProviderError::Refused`], with [`ProviderError::INVALID_ID_TOKEN`] and [`ProviderError::INVALID_TOKEN`].
+    /// See [`ProviderError`]. An invalid ID token is [`ProviderError::Refused`] with the code
+    /// [`ProviderError::INVALID_ID_TOKEN`]. A rejected access token is [`ProviderError::Refused`] with the code
+    /// [`ProviderError::INVALID_TOKEN`].
     async fn identify(
         &self,
         access_token: &AccessToken,
@@ -104,18 +106,18 @@ pub trait OAuthProvider: Send + Sync {
     ) -> Result<Identity, ProviderError>;
 }
 
-/// What a scope permits, in words for people.
+/// A description of a scope for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeWords {
-    /// The words.
+    /// The text.
     pub text: String,
-    /// The tag of their language (BCP 47), if it is known.
+    /// The language tag of the text (BCP 47), if known.
     pub language: Option<&'static str>,
 }
 
 /// The input for starting a redirect flow. The device flow ignores it.
 pub struct ConsentRequest {
-    /// A value that only this service can have made for this link and this browser (RFC 6749 section 10.12).
+    /// The `state` parameter, which binds the flow to this link and this browser (RFC 6749 section 10.12).
     pub state: String,
     /// The redirect URI (RFC 6749 section 3.1.2).
     pub redirect_uri: String,
@@ -137,7 +139,7 @@ pub struct Consent {
 pub enum ConsentHandle {
     /// The device code, which is polled until the person has consented.
     DeviceCode(DeviceCode),
-    /// The data that is redeemed together with the browser's callback.
+    /// The data that is needed together with the browser's callback.
     PendingCallback(PendingCallback),
 }
 
@@ -148,12 +150,12 @@ pub enum Prompt {
     UserCode {
         /// The code.
         user_code: UserCode,
-        /// Where to type it: http or https.
+        /// The http or https URI of the page that asks for the code.
         verification_uri: String,
         /// The same URI with the code in it.
         verification_uri_complete: Option<ConsentUri>,
     },
-    /// Visit a URL of the provider, which redirects back.
+    /// Visit a URL of the provider, which then redirects back to this service.
     Visit {
         /// The URL.
         uri: ConsentUri,
@@ -164,21 +166,21 @@ pub enum Prompt {
 pub enum Redemption {
     /// The tokens.
     Granted(Box<TokenGrant>),
-    /// Tokens that must not be used. The provider has issued them, so they must be revoked.
+    /// Tokens that must be revoked instead of used.
     Unusable {
         /// The tokens.
         grant: Box<TokenGrant>,
-        /// What is wrong with them.
+        /// Why the tokens must not be used.
         why: ProviderError,
     },
     /// `authorization_pending`: the person has not responded yet.
     Pending {
-        /// The minimum interval from now on, if the response asks for one.
+        /// The minimum polling interval from now on, if the response states one.
         interval: Option<Duration>,
     },
     /// `slow_down`: poll less often from now on.
     SlowDown {
-        /// The new interval, if the response states one.
+        /// The new polling interval, if the response states one.
         interval: Option<Duration>,
     },
     /// `access_denied`: the person or the provider declined. Contains the provider's text, if any, without secrets.
@@ -196,7 +198,7 @@ pub enum RefreshAnswer {
     Unusable {
         /// The new refresh token; `None` if the old one stays valid.
         refresh_token: Option<RefreshToken>,
-        /// What is wrong with the access token.
+        /// Why the access token is unusable.
         why: ProviderError,
     },
 }
@@ -204,7 +206,7 @@ pub enum RefreshAnswer {
 /// A token to revoke, with its type (RFC 7009 section 2.1, `token_type_hint`).
 #[derive(Clone, Copy)]
 pub enum TokenToRevoke<'a> {
-    /// A refresh token; revoking it also revokes the access tokens of the grant, as RFC 7009 recommends.
+    /// A refresh token. Revoking it should also revoke the access tokens of the grant (RFC 7009 section 2.1).
     Refresh(&'a RefreshToken),
     /// An access token.
     Access(&'a AccessToken),
@@ -215,30 +217,31 @@ pub enum TokenToRevoke<'a> {
 pub enum Revoked {
     /// The token is invalid, and so is its grant.
     Revoked,
-    /// The provider does not know the token (any more). For a refresh token, the grant has ended. An access token may
-    /// just have expired, and its grant may still be valid.
+    /// The provider does not know the token. For a refresh token, this means that the grant has ended. An access token
+    /// may merely have expired, so its grant may still be valid.
     Unknown,
-    /// Only this token is invalid; a refresh token of its grant is still valid.
+    /// Only this token is invalid. A refresh token of its grant is still valid.
     TokenAlone,
-    /// The provider cannot revoke tokens, or not of this type (RFC 7009 section 2.2.1, `unsupported_token_type`).
+    /// The provider cannot revoke tokens, or cannot revoke this type of token (RFC 7009 section 2.2.1,
+    /// `unsupported_token_type`).
     Unsupported,
 }
 
 /// Why a request to a provider failed. No variant contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// No response, or a response that does not answer the request: connection failures, timeouts, 429, 5xx.
+    /// No response, or a response without a result: connection failures, timeouts, 429, 5xx.
     #[error("the provider is unavailable: {detail}")]
     Unavailable {
         /// What happened.
         detail: String,
-        /// When the provider allows a retry, if it said so.
+        /// The pause before a retry (`Retry-After`), if the provider stated one.
         retry_after: Option<Duration>,
     },
     /// A response that violates the protocol: HTML, truncated JSON, more than 2 MiB, a redirect.
     #[error("the provider sent an invalid response: {detail}")]
     Nonsense {
-        /// What was wrong with it.
+        /// What is wrong with the response.
         detail: String,
     },
     /// The provider does not accept this service: `invalid_client`, `unauthorized_client`, `invalid_scope`, no device
@@ -260,7 +263,7 @@ pub enum ProviderError {
     },
 }
 
-/// Returns the code, and the provider's words if there are any.
+/// Returns the code, followed by the provider's text if there is any.
 fn words(code: &str, detail: &str) -> String {
     match detail {
         "" => code.to_owned(),
@@ -269,16 +272,16 @@ fn words(code: &str, detail: &str) -> String {
 }
 
 impl ProviderError {
-    /// If a refusal has no OAuth error code, its code is this prefix followed by the HTTP status.
+    /// Prefix of the code of a refusal without an OAuth error code. The HTTP status follows.
     pub const WITHOUT_CODE: &str = "http_";
-    /// The prefix of the code if a refusal without an OAuth error code is an HTML page. It begins with
-    /// [`WITHOUT_CODE`](Self::WITHOUT_CODE).
+    /// Prefix of the code of a refusal that is an HTML page. It begins with [`WITHOUT_CODE`](Self::WITHOUT_CODE),
+    /// because such a page contains no OAuth error code.
     pub const HTML_PAGE: &str = "http_page_";
-    /// The code of an access token that userinfo does not accept (RFC 6750 section 3.1).
+    /// The code if the userinfo endpoint rejects the access token (RFC 6750 section 3.1).
     pub const INVALID_TOKEN: &str = "invalid_token";
     /// The code of an invalid ID token (OpenID Connect Core section 3.1.3.7).
     pub const INVALID_ID_TOKEN: &str = "invalid_id_token";
-    /// The code of an ID token whose key the issuer does not publish. The issuer may publish it later.
+    /// The code if the issuer has not published the key that signed the ID token. The issuer may publish the key later.
     pub const UNKNOWN_SIGNING_KEY: &str = "unknown_signing_key";
 
     /// Creates an [`Unavailable`](Self::Unavailable) without a `Retry-After`.
@@ -314,7 +317,7 @@ impl ProviderError {
     }
 
     /// Whether the provider has refused this request with an OAuth error code. A refusal without a code may come from a
-    /// proxy or a firewall that refuses everybody.
+    /// proxy or a firewall that refuses all requests.
     pub fn is_definite(&self) -> bool {
         matches!(self, Self::Refused { code, .. } if !code.starts_with(Self::WITHOUT_CODE))
     }
@@ -324,15 +327,15 @@ impl ProviderError {
         matches!(self, Self::Refused { code, .. } if code == Self::INVALID_ID_TOKEN)
     }
 
-    /// Whether the ID token cannot be verified: it is invalid, or the issuer does not publish its key.
+    /// Whether the ID token cannot be verified, because it is invalid or because the issuer has not published its key.
     pub fn is_unverified_id_token(&self) -> bool {
         let has_unknown_key =
             matches!(self, Self::Refused { code, .. } if code == Self::UNKNOWN_SIGNING_KEY);
         has_unknown_key || self.is_invalid_id_token()
     }
 
-    /// Whether the error looks like the refusal of a proxy or a firewall in front of the provider: an HTML page, or a
-    /// 403 without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
+    /// Whether a proxy or a firewall in front of the provider probably refused the request: the response is an HTML
+    /// page, or a 403 without a code. An authorization server refuses a grant with a 400 (RFC 6749 section 5.2).
     pub fn is_of_gateway(&self) -> bool {
         let Self::Refused { code, .. } = self else {
             return false;
@@ -340,7 +343,7 @@ impl ProviderError {
         code.starts_with(Self::HTML_PAGE) || code.strip_prefix(Self::WITHOUT_CODE) == Some("403")
     }
 
-    /// Returns when the provider allows a retry, if it said so.
+    /// Returns the pause before a retry (`Retry-After`), if the provider stated one.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
@@ -370,13 +373,13 @@ pub struct RefreshError {
     /// The error.
     #[source]
     pub cause: ProviderError,
-    /// Whether the provider may have rotated the refresh token without this service learning the new one: the request
-    /// was sent, and the response was lost, broken, or a server error.
+    /// Whether the provider may have issued a new refresh token that this service did not receive. The request was
+    /// sent, but the response was lost, broken, or a server error.
     pub may_have_acted: bool,
 }
 
 impl From<ProviderError> for RefreshError {
-    /// Creates an error of a request that changed nothing at the provider.
+    /// Creates the error for a request that changed nothing at the provider.
     fn from(cause: ProviderError) -> Self {
         Self {
             cause,

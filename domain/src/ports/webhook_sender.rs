@@ -6,7 +6,7 @@ use crate::fault::{Fault, FaultCode};
 use crate::time::Timestamp;
 use crate::webhook::{ReceiverName, WebhookMessage};
 
-/// Sends events to the receivers of the configuration.
+/// Sends events to the configured receivers.
 #[async_trait]
 pub trait WebhookSender: Send + Sync {
     /// Signs a message and sends it in one request that takes at most [`DELIVERY_TIMEOUT`]. `now` is the time of the
@@ -26,12 +26,12 @@ pub trait WebhookSender: Send + Sync {
 pub struct WebhookError {
     /// What went wrong, without any part of the response's body.
     pub fault: Fault,
-    /// The pause that the receiver asks for.
+    /// The pause that the receiver requests, if any.
     pub retry_after: Option<Duration>,
 }
 
 impl WebhookError {
-    /// Whether the receiver has read the event and rejects it ([`FaultCode::EventRejected`]).
+    /// Whether the receiver rejected the event ([`FaultCode::EventRejected`]).
     pub fn is_rejection(&self) -> bool {
         self.fault.code == FaultCode::EventRejected
     }

@@ -18,7 +18,7 @@ pub trait WorkloadIdentities: Send + Sync {
 /// Verified claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedClaims {
-    /// The `iss` of the token: one of the trusted issuers, byte for byte.
+    /// The `iss` claim of the token. It equals the configured issuer byte for byte.
     pub issuer: String,
     /// All claims.
     pub claims: Claims,
@@ -29,12 +29,12 @@ pub struct SignedClaims {
 pub enum NotVerified {
     /// The JWT violates a rule.
     Refused {
-        /// The trusted issuer that the JWT names, if any. It proves nothing, because the signature may be wrong.
+        /// The trusted issuer that the JWT names, if any. The name is unverified, because the signature may be wrong.
         claimed_issuer: Option<String>,
-        /// The broken rule.
+        /// The rule that the JWT violates.
         refusal: WorkloadRefusal,
     },
-    /// The keys of the issuer are not known, because the issuer does not respond.
+    /// The keys of the issuer are unknown, because the issuer does not respond.
     KeysUnavailable {
         /// The trusted issuer that the token names.
         issuer: String,

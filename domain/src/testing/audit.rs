@@ -9,10 +9,10 @@ use crate::ports::HashKey;
 use crate::time::Timestamp;
 use crate::vault::Vault;
 
-/// Creates a chain, always under the same key.
+/// Creates a chain. The key is always the same.
 ///
 /// # Panics
-/// Never: the fake cipher opens what it has sealed.
+/// Never, because the fake cipher can decrypt the hash key that it has sealed.
 pub fn audit_chain() -> AuditChain {
     let cipher = Arc::new(FakeCipher::default());
     let sealed = Vault::seal_hash_key(cipher.as_ref(), &HashKey::new([7; 32]));
@@ -20,7 +20,7 @@ pub fn audit_chain() -> AuditChain {
     AuditChain::new(vault.unwrap_or_else(|error| panic!("the fake cipher fails: {error}")))
 }
 
-/// Creates an entry without its event. Each entry has a reference of its own.
+/// Creates an entry without an event. Each entry gets a unique reference.
 pub fn audit_draft(actor: Actor, at: Timestamp) -> AuditDraft {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = u128::from(NUMBER.fetch_add(1, Ordering::Relaxed));

@@ -9,8 +9,8 @@ use crate::ports::{Cipher, CipherError, HashKey};
 use crate::secret::{KeyedHash, SealId, Sealed};
 
 /// A toy cipher. A sealed value can be decrypted only with the same key and associated data, and accidental damage is
-/// detected. It resists no attacker. The sealed form is a version, the key, a counter as nonce, a tag and the masked
-/// value.
+/// detected. It does not protect against attackers. A sealed value consists of a version, the key's number, a counter
+/// as nonce, a tag and the masked value.
 pub struct FakeCipher {
     key: u32,
     previous: Vec<u32>,
@@ -21,7 +21,7 @@ const WORD: usize = size_of::<u64>();
 const VERSION: u8 = 1;
 
 impl FakeCipher {
-    /// Creates a cipher with the key of this number.
+    /// Creates a cipher with the key that has this number.
     pub const fn new(key: u32) -> Self {
         Self {
             key,
@@ -30,7 +30,7 @@ impl FakeCipher {
         }
     }
 
-    /// Returns a cipher that also decrypts values that these keys sealed.
+    /// Returns a cipher that can also decrypt values sealed with these keys.
     pub fn also_opening(self, previous: &[u32]) -> Self {
         let previous = previous.to_vec();
         Self { previous, ..self }
@@ -46,7 +46,7 @@ fn tag(key: SealId, nonce: u64, masked: &[u8], associated_data: &[u8]) -> u64 {
     digest(&[&key.0, &nonce.to_be_bytes(), masked, associated_data])
 }
 
-/// Masks a value, or restores a masked one.
+/// Masks a value, or restores a masked value.
 fn mask(key: SealId, nonce: u64, bytes: &[u8]) -> Vec<u8> {
     let mut masked = bytes.to_vec();
     for (block, chunk) in masked.chunks_mut(WORD).enumerate() {
@@ -112,7 +112,7 @@ impl Cipher for FakeCipher {
     }
 }
 
-/// Hashes the parts, each with its length, so that different lists of parts have different inputs.
+/// Hashes the parts. Each part is prefixed with its length, so that different lists of parts give different inputs.
 fn digest(parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for part in parts {

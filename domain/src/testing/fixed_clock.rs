@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::ports::Clock;
 use crate::time::Timestamp;
 
-/// A clock that a test controls. Clones share their time, so a test keeps one and passes on the other.
+/// A clock that a test controls. Clones share their time, so a test can keep a clone of a clock that it passes on.
 #[derive(Debug, Clone)]
 pub struct FixedClock {
     now: Arc<AtomicI64>,
@@ -15,7 +15,7 @@ pub struct FixedClock {
 }
 
 impl FixedClock {
-    /// Creates a clock that shows `now`.
+    /// Creates a clock with the time `now`.
     pub fn new(now: Timestamp) -> Self {
         Self {
             now: Arc::new(AtomicI64::new(now.as_millis())),
@@ -28,7 +28,7 @@ impl FixedClock {
         self.now.store(now.as_millis(), Ordering::SeqCst);
     }
 
-    /// Lets time pass, for the uptime too.
+    /// Advances the time and the uptime.
     pub fn advance(&self, by: Duration) {
         self.set(self.now() + by);
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
@@ -37,7 +37,7 @@ impl FixedClock {
 }
 
 impl Default for FixedClock {
-    /// Some moment in 2026.
+    /// Creates a clock with an arbitrary time in 2026.
     fn default() -> Self {
         Self::new(Timestamp::from_millis(1_790_000_000_000))
     }

@@ -1,4 +1,4 @@
-//! Operators with unnamed keys.
+//! Operators whose keys have no name.
 
 use crate::audit::Actor;
 use crate::operator::{OperatorName, OperatorRole};

@@ -1,4 +1,4 @@
-//! A [`WorkloadIdentities`] without signatures.
+//! A fake [`WorkloadIdentities`] that checks no signatures.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use crate::ports::{NotVerified, SignedClaims, WorkloadIdentities};
 use crate::secret::WorkloadToken;
 use crate::workload::{ClaimValue, Claims, Rule, WorkloadRefusal};
 
-/// Verifies the tokens that its own [`issue`](Self::issue) returned.
+/// A fake that accepts only tokens from [`issue`](Self::issue).
 #[derive(Default)]
 pub struct ScriptedIdentities {
     issued: Mutex<BTreeMap<String, SignedClaims>>,
@@ -19,7 +19,7 @@ pub struct ScriptedIdentities {
 }
 
 impl ScriptedIdentities {
-    /// Issues a token with these claims; `iss` is the issuer.
+    /// Issues a token with these claims and with `issuer` as `iss`.
     pub fn issue(&self, issuer: &str, claims: &[(&str, ClaimValue)]) -> WorkloadToken {
         let mut issued = lock(&self.issued);
         let mut signed = Claims::default();
@@ -40,7 +40,7 @@ impl ScriptedIdentities {
         *lock(&self.is_away) = is_away;
     }
 
-    /// Lets no verification end any more.
+    /// Makes all further verifications hang.
     pub fn be_silent(&self) {
         *lock(&self.is_silent) = true;
     }

@@ -18,8 +18,8 @@ use crate::secret::{
 };
 use crate::time::Timestamp;
 
-/// A provider that follows a script. Without scripted responses, a consent starts, the person has not responded yet,
-/// and the person is identified as Alice.
+/// A provider with scripted responses. By default, consents start, the person has not responded yet, and people are
+/// identified as Alice.
 pub struct ScriptedProvider {
     name: ProviderName,
     consent_name: Option<String>,
@@ -50,7 +50,7 @@ impl ScriptedProvider {
     /// The provider's polling interval.
     pub const INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Creates a provider of this name with an empty script.
+    /// Creates a provider with this name and without scripted responses.
     pub fn new(name: &str) -> Self {
         Self {
             name: ProviderName::new(name),
@@ -61,7 +61,7 @@ impl ScriptedProvider {
         }
     }
 
-    /// Shows the service to people under this name.
+    /// Sets this service's name on the provider's consent page.
     pub fn showing_us_as(self, name: &str) -> Self {
         let consent_name = Some(name.to_owned());
         Self {
@@ -70,7 +70,7 @@ impl ScriptedProvider {
         }
     }
 
-    /// Requests no scopes. `text` says what such a request permits.
+    /// Removes all requested scopes. `text` describes what a request without scopes permits.
     pub fn without_scopes(mut self, text: &str) -> Self {
         self.scopes.clear();
         let (text, language) = (text.to_owned(), Some("en"));
@@ -79,7 +79,7 @@ impl ScriptedProvider {
         self
     }
 
-    /// Requests one more scope. `text` says what it permits.
+    /// Adds a requested scope. `text` describes what the scope permits.
     pub fn with_scope(mut self, scope: &str, text: &str, language: Option<&'static str>) -> Self {
         let text = text.to_owned();
         let words = ScopeWords { text, language };
@@ -113,18 +113,18 @@ impl ScriptedProvider {
         self.script().identities.push_back(answer);
     }
 
-    /// Makes userinfo give people other ids than ID tokens do.
+    /// Makes the userinfo endpoint give people different ids from those in ID tokens.
     pub fn give_own_ids_in_userinfo(&self) {
         self.script().has_own_userinfo_ids = true;
     }
 
-    /// Scripts the response to the next refresh; by default a refresh returns tokens.
+    /// Scripts the response to the next refresh. By default, a refresh returns tokens.
     pub fn answer_refresh(&self, answer: Result<TokenGrant, RefreshError>) {
         let answer = answer.map(|granted| RefreshAnswer::Granted(Box::new(granted)));
         self.script().refreshes.push_back(answer);
     }
 
-    /// Scripts a refresh that returns this refresh token and no usable access token.
+    /// Scripts a refresh that returns this refresh token but no usable access token.
     pub fn answer_refresh_in_vain(&self, refresh_token: Option<&str>, why: ProviderError) {
         let refresh_token = refresh_token.map(RefreshToken::new);
         let answer = RefreshAnswer::Unusable { refresh_token, why };
@@ -141,7 +141,7 @@ impl ScriptedProvider {
         self.script().presented.clone()
     }
 
-    /// Scripts the response to the next revocation; by default a token is revoked.
+    /// Scripts the response to the next revocation. By default, the token is revoked.
     pub fn answer_revoke(&self, answer: Result<Revoked, ProviderError>) {
         self.script().revocations.push_back(answer);
     }
@@ -151,7 +151,7 @@ impl ScriptedProvider {
         self.script().revoked.clone()
     }
 
-    /// Changes the configured origin; `None` restores it.
+    /// Changes the configured origin. `None` restores the original.
     pub fn move_to(&self, origin: Option<TokenOrigin>) {
         self.script().moved_to = origin;
     }

@@ -6,13 +6,13 @@ use rand_core::{TryCryptoRng, TryRng};
 
 use crate::entropy::Entropy;
 
-/// Returns entropy that is the same in every run with the same seed. The generator claims to be cryptographically
-/// secure only because the trait requires it.
+/// Returns entropy that gives the same values in every run with the same seed. The generator implements
+/// [`TryCryptoRng`] only because [`Entropy`] requires it.
 pub fn seeded_entropy(seed: u64) -> Entropy {
     Entropy::new(SplitMix(seed))
 }
 
-/// The SplitMix64 generator: a counter with its bits well mixed.
+/// The SplitMix64 generator, which hashes a counter.
 struct SplitMix(u64);
 
 impl SplitMix {

@@ -1,4 +1,4 @@
-//! Services over the fakes.
+//! Services that use the fakes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::usecases::{
 };
 use crate::vault::Vault;
 
-/// Returns ports over fakes, without an observer. `seed` determines the random values.
+/// Returns ports with fakes, without an observer. `seed` determines the random values.
 ///
 /// # Errors
 /// As [`unlock`].
@@ -35,7 +35,7 @@ pub async fn ports(
     Ok(ports_over(store.clone(), vault, clock, entropy, providers))
 }
 
-/// Returns ports over `store`, without an observer.
+/// Returns ports with `store`, without an observer.
 pub fn ports_over(
     store: Arc<dyn TokenStore>,
     vault: Vault,
@@ -82,7 +82,7 @@ pub fn services(ports: &Ports, settings: &Settings) -> Services {
     Services::new(ports, settings, workers, refresher, revoker)
 }
 
-/// Advances a link and records each result, until the link has no further step that is due.
+/// Takes the next step of a link and records its result, until no further step is due.
 ///
 /// # Errors
 /// As [`Redeemer::record_result`].
@@ -95,7 +95,7 @@ pub async fn redeem_to_end(redeemer: &Redeemer, link: Link) -> Result<(), StoreE
     Ok(())
 }
 
-/// Refreshes in the caller's own task: enough for tests, where no caller disconnects.
+/// Refreshes in the caller's own task. This is enough for tests, because no caller disconnects.
 #[async_trait]
 impl RefreshOnDemand for Refresher {
     async fn refresh(&self, request: RefreshRequest, _: Duration) {
@@ -107,7 +107,7 @@ impl RefreshOnDemand for Refresher {
     }
 }
 
-/// Revokes in the caller's own task: enough for tests, where no caller disconnects.
+/// Revokes in the caller's own task. This is enough for tests, because no caller disconnects.
 #[async_trait]
 impl RevokeOnDemand for Revoker {
     async fn revoke(&self, lease: RevocationLease, _: Duration) {

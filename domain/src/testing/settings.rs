@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::link::ReturnCodePolicy;
 use crate::usecases::Settings;
 
-/// Returns settings with codes that last ten minutes and are polled every two seconds. There is no admin, and anybody
-/// may request a code.
+/// Returns settings with codes that are valid for ten minutes and are polled every two seconds. There is no admin, and
+/// anybody may request a code.
 pub fn settings() -> Settings {
     Settings {
         public_url: "https://auth.example".to_owned(),

@@ -1,4 +1,4 @@
-//! Wrong link codes in the fake store.
+//! Wrong link codes in the store in memory.
 
 use std::cmp::Reverse;
 
@@ -16,7 +16,7 @@ pub(crate) struct WrongCode {
 }
 
 impl WrongCode {
-    /// Returns the times of the wrong codes in `counting`: those of a network, and all.
+    /// Returns the times of the wrong codes in `counting`, for one network and for all networks.
     pub(crate) fn tries(counting: &[Self], network: &KeyedHash) -> WrongCodeTimes {
         let mut latest = counting.to_vec();
         latest.sort_by_key(|tried| Reverse(tried.at));

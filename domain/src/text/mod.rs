@@ -1,7 +1,8 @@
-//! Text from strangers that a page or a terminal shows.
+//! Text from strangers, before it is shown on a page or a terminal.
 //!
-//! [`deceptive`] finds the character for which a caller's text is rejected: the caller can choose another text.
-//! [`presentable`] removes such characters from a provider's text, which cannot be sent back.
+//! [`deceptive`] finds the character for which a caller's text is rejected. The caller can then choose another text.
+//! [`presentable`] removes such characters from a provider's text, because the provider cannot be asked for another
+//! text.
 
 #[cfg(test)]
 mod tests;
@@ -12,11 +13,11 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Maximum number of combining marks on one character. Living languages need three; more would cover the lines above
-/// and below.
+/// Maximum number of combining marks on one character. Living languages need three. More marks would cover the lines
+/// above and below.
 const MOST_MARKS: u32 = 3;
 
-/// The longest name that pages show, in characters.
+/// Maximum length of a name on pages, in characters.
 pub const LONGEST_NAME: usize = 100;
 
 /// Why a text may not be shown beside the service's own words.
@@ -51,7 +52,8 @@ pub fn check_presentable(text: &str, longest: usize) -> Result<(), Unpresentable
     }
 }
 
-/// Checks a text that a stranger has chosen, also for letters that [`lookalike`] finds.
+/// Checks a text that a stranger has chosen. In addition to [`check_presentable`], rejects letters that [`lookalike`]
+/// finds.
 ///
 /// # Errors
 /// See [`Unpresentable`].
@@ -75,13 +77,13 @@ pub fn deceptive(text: &str) -> Option<char> {
     judged(text).find_map(|(c, shown)| (shown != Some(c)).then_some(c))
 }
 
-/// Whether the character is deceptive by itself. The characters around it, which [`deceptive`] considers, do not count.
+/// Whether the character is deceptive by itself. Unlike [`deceptive`], ignores the characters around it.
 pub fn is_deceptive(c: char) -> bool {
     shown(c) != Some(c)
 }
 
 /// Returns the text without the characters that [`deceptive`] finds. Control characters and unusual spaces become
-/// spaces, the others are removed.
+/// spaces. The other characters are removed.
 pub fn presentable(text: &str) -> String {
     judged(text).filter_map(|(_, shown)| shown).collect()
 }
@@ -109,10 +111,10 @@ const NON_JOINER: char = '\u{200c}';
 /// What is known about the characters before the current one.
 struct Before {
     last: Option<char>,
-    /// Number of marks on the last letter. At the beginning and after a space it is [`MOST_MARKS`], so that the next
-    /// mark is rejected.
+    /// The number of marks on the last letter. It is [`MOST_MARKS`] at the beginning and after a space, so that the
+    /// next mark is rejected.
     marks: u32,
-    /// Whether the last letter joins the next one, regardless of marks in between.
+    /// Whether the last letter joins the next letter, regardless of marks in between.
     joins: bool,
 }
 
@@ -127,8 +129,8 @@ impl Default for Before {
 }
 
 impl Before {
-    /// Whether an invisible character has a meaning here: it shows an emoji as a picture, joins it with another one
-    /// (UTS 51 section 1.4), or changes the shapes of the letters around it (RFC 5892 appendix A.1 and A.2).
+    /// Whether an invisible character has a meaning here. It may show an emoji as a picture, join two emoji (UTS 51
+    /// section 1.4), or change the shapes of the letters around it (RFC 5892 appendix A.1 and A.2).
     fn gives_meaning_to(&self, c: char, mut rest: impl Iterator<Item = char>) -> bool {
         let follows = |is: fn(char) -> bool| self.last.is_some_and(is);
         match c {
@@ -166,8 +168,8 @@ impl Before {
     }
 }
 
-/// Whether the character is an emoji. Unicode counts ASCII digits as emoji, because keycaps begin with them; this
-/// function does not.
+/// Whether the character is an emoji. Unicode counts ASCII digits as emoji, because keycaps begin with them. This
+/// function does not count them.
 fn is_emoji(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c)
 }
@@ -201,15 +203,15 @@ fn is_blank(c: char) -> bool {
     is_ignorable || matches!(c, '\u{2800}' | '\u{1d159}' | '\u{16fe4}')
 }
 
-/// Whether the character is drawn on the one before it.
+/// Whether the character is drawn on the previous character.
 fn is_mark(c: char) -> bool {
     use GeneralCategory::{EnclosingMark, NonspacingMark};
     matches!(property(c), NonspacingMark | EnclosingMark)
 }
 
-/// Returns the first letter that belongs to another alphabet than an earlier letter of the same word, if letters of
-/// both alphabets look alike: for example, a Cyrillic `а` in a Latin word. Does not detect a word whose letters are all
-/// of one alphabet.
+/// Returns the first letter that belongs to a different alphabet from an earlier letter of the same word, if the two
+/// alphabets have letters that look alike. An example is a Cyrillic `а` in a Latin word. Does not detect a word whose
+/// letters all belong to one alphabet.
 pub fn lookalike(text: &str) -> Option<char> {
     let words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
     words.into_iter().find_map(|word| {

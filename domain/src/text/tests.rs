@@ -1,4 +1,4 @@
-//! Tests of texts that people read.
+//! Tests for texts that are shown to people.
 
 use super::*;
 
@@ -104,7 +104,7 @@ fn joiners_are_accepted_where_they_change_letters() {
         assert_eq!(presentable(text), text);
     }
     for (text, shown) in [
-        // This letter joins no letter after it.
+        // This letter does not join the next letter.
         ("برادر\u{200c}ها", "برادرها"),
         ("می\u{200c}", "می"),
         ("می\u{200c} خواهم", "می خواهم"),

@@ -1,5 +1,5 @@
-//! Encrypts and decrypts the store's secrets, each with associated data that names its owner, and computes keyed
-//! hashes.
+//! Encrypts and decrypts the store's secrets, and computes keyed hashes. The associated data of each secret names its
+//! owner.
 
 mod place;
 mod row_macs;
@@ -24,7 +24,7 @@ pub use place::Sealable;
 use place::{STATE, associated_data, bound, hash_key_without_macs, places};
 pub use row_macs::{AlteredKey, RowMacs};
 
-/// Encrypts and hashes the domain's secrets, with the cipher and the hash key. Clones share both.
+/// Encrypts and hashes the domain's secrets. Clones share the cipher and the hash key.
 #[derive(Clone)]
 pub struct Vault {
     cipher: Arc<dyn Cipher>,
@@ -32,7 +32,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Seals a new hash key for the store. Its associated data says that every row that needs a MAC has one.
+    /// Seals a new hash key for the store. The associated data states that every row that needs a MAC has a MAC.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -41,7 +41,7 @@ impl Vault {
         cipher.seal(key.expose(), &place)
     }
 
-    /// Decrypts the store's hash key, which also proves that the configured key is the right one.
+    /// Decrypts the store's hash key. Success also proves that the right secret key is configured.
     ///
     /// # Errors
     /// See [`Cipher::open`].
@@ -54,10 +54,10 @@ impl Vault {
         })
     }
 
-    /// Checks that a sealed hash key from the store is the hash key in use.
+    /// Checks that a sealed hash key from the store is the hash key of this vault.
     ///
     /// # Errors
-    /// See [`Cipher::open`]; [`CipherError::UnknownKey`] if another hash key is in use.
+    /// See [`Cipher::open`]. [`CipherError::UnknownKey`] if this vault has another hash key.
     pub fn verify(&self, sealed: &Sealed) -> Result<(), CipherError> {
         let (plain, _) = open_hash_key(self.cipher.as_ref(), sealed)?;
         if plain.as_slice() == self.hash_key.expose() {
@@ -72,8 +72,8 @@ impl Vault {
         RowMacs(self.clone())
     }
 
-    /// Reseals the store's hash key with the associated data that says that all rows have MACs; `None` if the hash key
-    /// has this associated data already. Only a holder of the secret key can reseal the hash key.
+    /// Reseals the store's hash key with the associated data which states that all rows have MACs. `None` if the hash
+    /// key already has this associated data. Nobody without the secret key can reseal the hash key.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -84,8 +84,8 @@ impl Vault {
         )
     }
 
-    /// Reseals the store's hash key with the associated data of versions without MACs; `None` if the hash key has this
-    /// associated data already.
+    /// Reseals the store's hash key with the associated data from versions without MACs. `None` if the hash key already
+    /// has this associated data.
     ///
     /// # Errors
     /// See [`Cipher::open`] and [`Cipher::seal`].
@@ -96,7 +96,7 @@ impl Vault {
         self.move_hash_key(sealed, &hash_key_without_macs())
     }
 
-    /// Reseals a hash key with the associated data `to`; `None` if the hash key has this associated data already.
+    /// Reseals a hash key with the associated data `to`. `None` if the hash key already has this associated data.
     fn move_hash_key(&self, sealed: &Sealed, to: &[u8]) -> Result<Option<Sealed>, CipherError> {
         let (plain, place) = open_hash_key(self.cipher.as_ref(), sealed)?;
         let moved = (place != to).then(|| self.cipher.seal(&plain, to));
@@ -155,8 +155,8 @@ impl Vault {
         sealed.map(|sealed| self.open(sealed, owner)).transpose()
     }
 
-    /// Returns the extra members of an account's tokens; empty if there are none. A value that cannot be decrypted is
-    /// left out. Otherwise clients would get no token, and no new refresh token could be stored.
+    /// Returns the extra members of an account's tokens, or no members if they cannot be decrypted. An error would
+    /// prevent clients from getting a token, and the service from storing a new refresh token.
     pub fn read_extra(&self, sealed: Option<&Sealed>, owner: &AccountKey) -> Extra {
         let Some(sealed) = sealed else {
             return Extra::default();
@@ -181,7 +181,7 @@ impl Vault {
     }
 
     /// Returns the `state` of a redirect (RFC 6749 section 10.12): the link code, sealed for this browser. Only this
-    /// service can create it.
+    /// service can create such a value.
     ///
     /// # Errors
     /// See [`Cipher::seal`].
@@ -191,10 +191,10 @@ impl Vault {
         Ok(hex(sealed.as_bytes()))
     }
 
-    /// Returns the link code in the `state` with which a browser comes back.
+    /// Returns the link code in the `state` of a browser's callback.
     ///
     /// # Errors
-    /// [`CipherError::Corrupt`] for a state that was made for another browser, or by somebody else.
+    /// [`CipherError::Corrupt`] for a state that was created for another browser, or not by this service.
     pub fn open_state(&self, state: &str, browser: &KeyedHash) -> Result<LinkCode, CipherError> {
         let sealed = unhex(state).ok_or(CipherError::Corrupt)?;
         let place = bound(STATE, &[browser.as_bytes()]);
@@ -203,7 +203,7 @@ impl Vault {
         LinkCode::parse(text).map_err(|_| CipherError::Corrupt)
     }
 
-    /// Returns the header of values that are sealed from now on.
+    /// Returns the header of values that are sealed with the current key.
     pub fn current_seal_id(&self) -> SealId {
         self.cipher.current_seal_id()
     }
@@ -213,8 +213,8 @@ impl Vault {
         self.cipher.known_seal_ids().contains(&seal)
     }
 
-    /// Whether a sealed value needs a key that is not configured. Returns `false` if only the header is damaged: the
-    /// version is unknown, or the value can be decrypted with the header of a configured key.
+    /// Whether a sealed value needs a key that is not configured. Returns `false` if only the header is damaged. This
+    /// is the case if the version is unknown, or if the value can be decrypted with the header of a configured key.
     #[must_use]
     pub fn lacks_key(&self, owner: &SealedTo, value: &SealedValue) -> bool {
         let Some((header, rest)) = value.sealed.as_bytes().split_first_chunk() else {
@@ -257,7 +257,7 @@ impl Vault {
         self.hash("link_code", code.digits())
     }
 
-    /// Returns the return code of a link. It is derived with the hash key, so it is not stored.
+    /// Returns the return code of a link. The code is derived with the hash key, so it need not be stored.
     pub fn return_code(&self, link: &Link) -> ReturnCode {
         let place = format!("{} {}", link.id.0, link.created_at.as_millis());
         let code = hex(link.code.as_bytes());
@@ -272,27 +272,27 @@ impl Vault {
         self.hash("access_key", key.expose())
     }
 
-    /// Returns the hash by which limits recognise a network.
+    /// Returns the hash that identifies a network in limits.
     pub fn hash_network(&self, network: Network) -> KeyedHash {
         self.hash("network", &network.to_string())
     }
 
-    /// Returns the hash by which limits recognise the relinks of an account.
+    /// Returns the hash that identifies the relinks of an account in limits.
     pub fn hash_relinked(&self, account: AccountId) -> KeyedHash {
         self.hash("relinked", &account.to_string())
     }
 
-    /// Returns the hash by which a browser is recognised.
+    /// Returns the hash that identifies a browser.
     pub fn hash_browser(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("browser", browser.expose())
     }
 
-    /// Returns the hash by which a repeated callback is recognised.
+    /// Returns the hash that identifies a callback, to detect a repeated callback.
     pub fn hash_callback(&self, answer: &CallbackQuery) -> KeyedHash {
         self.hash("callback", answer.expose())
     }
 
-    /// Returns the token that a browser's forms must carry. It is derived from the browser's cookie, so another site
+    /// Returns the CSRF token of a browser's forms. The token is derived from the browser's cookie, so another site
     /// cannot know it.
     pub fn csrf_token(&self, browser: &BrowserToken) -> KeyedHash {
         self.hash("csrf", browser.expose())
@@ -303,7 +303,7 @@ impl Vault {
         self.hash("admin_session", token.expose())
     }
 
-    /// Returns the MAC of an operator's session: over its token, its start and the operator's key.
+    /// Returns the MAC of an operator's session. The MAC covers the session's token, its start and the operator's key.
     pub fn session_mac(
         &self,
         token: &KeyedHash,
@@ -320,7 +320,7 @@ impl Vault {
         self.hash("relink_url", fields)
     }
 
-    /// Returns the hash of an operator's key, for comparison in constant time.
+    /// Returns the hash of an operator's key. Hashes are compared in constant time.
     pub fn hash_operator_key(&self, key: &AccessKey) -> KeyedHash {
         self.hash("operator_key", key.expose())
     }
@@ -337,8 +337,8 @@ impl Vault {
         self.mac("workload_mac", text.as_bytes())
     }
 
-    /// Returns the hash by which a second use of a workload's token is recognised: of its `jti`, or else of its header
-    /// and payload, because a signature can be encoded in several ways.
+    /// Returns the hash that detects a second use of a workload's token. Hashes the `jti`, or else the header and the
+    /// payload. The signature is left out, because it can be encoded in several ways.
     pub fn hash_workload_token(
         &self,
         token: &WorkloadToken,
@@ -359,8 +359,8 @@ impl Vault {
         self.mac(purpose, value.as_bytes())
     }
 
-    /// Returns the MAC of a value. The purpose is a prefix, so that different kinds of values have different MACs; it
-    /// contains no zero byte.
+    /// Returns the MAC of a value. The purpose is a prefix, so that different kinds of values have different MACs. It
+    /// must not contain a zero byte.
     pub(crate) fn mac(&self, purpose: &str, value: &[u8]) -> KeyedHash {
         let input = zeroize::Zeroizing::new([purpose.as_bytes(), &[0], value].concat());
         self.keyed_hash(&input)
@@ -371,7 +371,7 @@ impl Vault {
     }
 }
 
-/// Decrypts a hash key. Also returns the associated data with which it was sealed.
+/// Decrypts a hash key. Returns the plain key and its associated data.
 fn open_hash_key(
     cipher: &dyn Cipher,
     sealed: &Sealed,
@@ -380,7 +380,8 @@ fn open_hash_key(
     open_at(cipher, sealed, places)
 }
 
-/// Decrypts a value. Tries each of `places`, the associated data with which it may have been sealed, until one matches.
+/// Decrypts a value. Tries each associated data in `places` until one matches. Returns the plain value and the matching
+/// associated data.
 fn open_at(
     cipher: &dyn Cipher,
     sealed: &Sealed,

@@ -1,4 +1,4 @@
-//! The associated data of sealed values ("places"): the owner of a value, and which of the owner's values it is.
+//! The associated data of sealed values, called "place". It names the owner of a value and the kind of the value.
 
 use crate::ports::{SealedTo, SecretKind};
 use crate::secret::{
@@ -6,7 +6,7 @@ use crate::secret::{
     RefreshToken, UserCode,
 };
 
-/// A type of secret, with the [`SecretKind`] that it has when it is sealed.
+/// A type of secret that can be sealed.
 pub trait Sealable {
     /// The kind of secrets of this type.
     const KIND: SecretKind;
@@ -44,8 +44,8 @@ sealable! {
     ConsentUri: VerificationUriComplete,
 }
 
-/// The names in the associated data of a value. They never change: existing databases contain values that can be
-/// decrypted only with these names.
+/// Returns the names in the associated data of a value. The names must never change, because values in existing
+/// databases can be decrypted only with these names.
 const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     let owner_name = match owner {
         SealedTo::Service => "service_keys",
@@ -67,13 +67,13 @@ const fn names(owner: &SealedTo, kind: SecretKind) -> [&'static str; 2] {
     [owner_name, value_name]
 }
 
-/// Returns the associated data of a hash key in a database that may contain rows without a MAC, because no version with
-/// MACs has opened it yet.
+/// Returns the associated data of a hash key in a database that no version with MACs has opened yet. Such a database
+/// may contain rows without a MAC.
 pub(super) fn hash_key_without_macs() -> Vec<u8> {
     bound(["service_keys", "hash_key"], &[])
 }
 
-/// Returns the associated data with which a value may have been sealed.
+/// Returns each associated data with which a value may have been sealed.
 pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     let place = associated_data(owner, kind);
     match kind {
@@ -82,7 +82,7 @@ pub(super) fn places(owner: &SealedTo, kind: SecretKind) -> Vec<Vec<u8>> {
     }
 }
 
-/// The names in the associated data of a `state`. They never change.
+/// The names in the associated data of a `state`. They must never change.
 pub(super) const STATE: [&str; 2] = ["state", "link_code"];
 
 pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
@@ -98,7 +98,7 @@ pub(super) fn associated_data(owner: &SealedTo, kind: SecretKind) -> Vec<u8> {
     }
 }
 
-/// Joins the parts, each prefixed with its length, so that different parts never give the same bytes.
+/// Joins the parts. Each part is prefixed with its length, so that different lists of parts never give the same bytes.
 pub(super) fn bound(names: [&str; 2], natural_key: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for part in names.map(str::as_bytes).iter().chain(natural_key) {

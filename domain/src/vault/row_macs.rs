@@ -7,29 +7,29 @@ use crate::link::{HeldGrant, Link, Owner};
 use crate::secret::KeyedHash;
 use crate::webhook::Receiver;
 
-/// Computes the keyed MACs of rows. A row that somebody without the secret key has created or changed in the database
-/// has no valid MAC. Clones share the key.
+/// Computes the MACs of rows. A row that somebody without the secret key has created or changed has no valid MAC.
+/// Clones share the key.
 #[derive(Clone)]
 pub struct RowMacs(pub(super) Vault);
 
-/// The MAC of a row is wrong or missing: somebody other than this service has changed the row.
+/// The error if the MAC of a row is wrong or missing, because the row was changed from outside the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the row of an access key, or of its link, was changed in the database, but not by this service"
 )]
 pub struct AlteredKey;
 
-/// The name in the MAC of an access key. It never changes: existing databases contain MACs that were made with it.
+/// The name in the MAC of an access key. The name must never change, because the MACs in existing databases contain it.
 const ACCESS_KEY: [&str; 2] = ["access_keys", "mac"];
-/// The name in the MAC of the owner of held tokens. It never changes either.
+/// The name in the MAC of the owner of held tokens. It must never change either.
 const OWNER: [&str; 2] = ["device_codes", "owner_mac"];
-/// The name in the MAC of a receiver of webhooks. It never changes either.
+/// The name in the MAC of a webhook receiver. It must never change either.
 const RECEIVER: [&str; 2] = ["webhook_receivers", "mac"];
 
 impl RowMacs {
-    /// Returns the MAC of a key: over its number, hash, role, expiry, maker, limits and binding. For a key with an
-    /// account, the binding is the number and the person of the account. For a key without an account, the binding is
-    /// the code of its link, whether the link requires a return code, and which account the link relinks, if any.
+    /// Returns the MAC of a key. The MAC covers the number, hash, role, expiry, maker, limits and binding of the key.
+    /// For a key with an account, the binding is the number and the person of the account. For other keys, it is the
+    /// code of the link, whether the link requires a return code, and the account that is relinked, if any.
     pub fn of_key(&self, key: &KeyHolder) -> KeyedHash {
         let (id, expires_at) = (key.id.0.to_be_bytes(), key.expires_at);
         let expires_at = expires_at.map(|at| at.as_millis().to_be_bytes());
@@ -73,7 +73,7 @@ impl RowMacs {
         self.0.keyed_hash(&bound(row, parts))
     }
 
-    /// Whether the MAC of this key is right. Always false for a key without a MAC.
+    /// Whether the key has the right MAC.
     pub fn is_genuine(&self, key: &KeyHolder) -> bool {
         key.mac.is_some_and(|mac| mac.is_equal(&self.of_key(key)))
     }
@@ -85,8 +85,8 @@ impl RowMacs {
         KeyHolder { mac, ..key }
     }
 
-    /// Returns the MAC of the person whose tokens a link holds. The MAC proves who the person is when the link is
-    /// completed later, so the provider is not asked again.
+    /// Returns the MAC of the person whose tokens a link holds. The MAC proves the identity of this person when the
+    /// link is completed later, without another request to the provider.
     pub fn of_owner(&self, link: &Link, owner: &Owner) -> KeyedHash {
         let relinked = link.relink_of.map(|id| id.0.to_be_bytes());
         let identified: &[u8] = if owner.identified { b"identified" } else { b"" };
@@ -111,7 +111,7 @@ impl RowMacs {
         is_genuine.then_some(()).ok_or(AlteredKey)
     }
 
-    /// Returns the MAC of a receiver of webhooks: over its whole row.
+    /// Returns the MAC of a webhook receiver. The MAC covers the whole row.
     pub fn of_receiver(&self, receiver: &Receiver) -> KeyedHash {
         let times = [
             receiver.lease_until,
@@ -134,7 +134,7 @@ impl RowMacs {
         self.mac(RECEIVER, &parts)
     }
 
-    /// Whether the MAC of this receiver is right.
+    /// Whether the receiver has the right MAC.
     pub fn is_genuine_receiver(&self, receiver: &Receiver) -> bool {
         let mac = receiver.mac;
         mac.is_some_and(|mac| mac.is_equal(&self.of_receiver(receiver)))
@@ -148,11 +148,11 @@ impl RowMacs {
         }
     }
 
-    /// Returns the link's key with access to `account`, because the link has led to this account. `None` on a relink,
-    /// whose key has access already. `key` is the stored row of the link's key.
+    /// Returns the link's key with access to `account`. `key` is the stored row of this key. `None` for a relink,
+    /// because its key already has access.
     ///
     /// # Errors
-    /// The key's row was altered, or the key is not that of this link.
+    /// [`AlteredKey`] if the key's row was altered, or if the key does not belong to this link or account.
     pub fn completed(
         &self,
         key: &KeyHolder,
@@ -180,7 +180,8 @@ impl RowMacs {
     }
 }
 
-/// Returns an empty word for a link without a return code, as in MACs from before return codes existed.
+/// Returns the word for a link's return code in its MAC. Without a return code, the word is empty, as in MACs from
+/// before return codes existed.
 const fn return_code_word(link: &Link) -> &[u8] {
     match link.return_code_tries {
         Some(_) => b"return_code",

@@ -5,7 +5,7 @@ use crate::secret::{
     AccessToken, ConsentUri, DeviceCode, ExtraText, IdToken, RefreshToken, UserCode,
 };
 
-/// Returns the associated data in place of the ciphertext.
+/// A cipher that returns the associated data in place of the ciphertext.
 struct Showing;
 
 impl Cipher for Showing {
@@ -42,7 +42,8 @@ fn frozen(parts: &[&[u8]]) -> Sealed {
     Sealed::from_bytes(parts.iter().flat_map(part).collect())
 }
 
-/// Every database contains these bytes: a value that was sealed with others cannot be decrypted.
+/// The values in existing databases were sealed with exactly this associated data. With any other, they cannot be
+/// decrypted.
 #[test]
 fn the_associated_data_never_changes() {
     let hash_key = Vault::seal_hash_key(&Showing, &HashKey::new([0; 32])).unwrap();

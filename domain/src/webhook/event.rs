@@ -5,11 +5,11 @@ use crate::secret::RelinkUrl;
 use crate::time::Timestamp;
 
 words! {
-    /// The kind of an event. Receivers compare these words, so they never change.
+    /// The kind of an event. Receivers compare these words, so the words must never change.
     WebhookKind {
-        /// A link has led to an account, new or known.
+        /// A link has led to a new or an existing account.
         Linked => "link.linked",
-        /// A refresh has failed with a new error. The service retries.
+        /// A refresh has failed with a new error. The service will retry.
         Degraded => "account.degraded",
         /// A refresh has succeeded after failures, or after the grant had ended.
         Recovered => "account.recovered",
@@ -23,7 +23,7 @@ words! {
 }
 
 impl WebhookKind {
-    /// Returns the kind of event for audit entries of a kind; `None` if receivers do not get them.
+    /// Returns the kind of event for a kind of audit entry; `None` if receivers do not get such entries.
     pub fn of(kind: AuditKind) -> Option<Self> {
         match kind {
             AuditKind::LinkLinked => Some(Self::Linked),
@@ -37,7 +37,7 @@ impl WebhookKind {
     }
 }
 
-/// An event for receivers. It contains no text of a provider.
+/// An event for receivers. It contains no text from a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEvent {
     /// The id of the event, the same for each attempt and each receiver.
@@ -54,18 +54,18 @@ pub struct WebhookEvent {
     pub error: Option<String>,
 }
 
-/// An event for a receiver, with what is known about its account when it is delivered.
+/// An event for a receiver, with details about the account at the time of the delivery.
 pub struct WebhookMessage {
     /// What has happened.
     pub event: WebhookEvent,
-    /// When the grant ends, if that is known and no refresh can extend it.
+    /// When the grant ends, if known and if no refresh can extend it.
     pub expires_at: Option<Timestamp>,
     /// A relink URL for the person, valid for seven days.
     pub relink_url: Option<RelinkUrl>,
 }
 
 impl WebhookEvent {
-    /// Returns the event of an audit entry; `None` if receivers do not get it.
+    /// Returns the event of an audit entry; `None` if receivers do not get this entry.
     pub fn of(entry: &AuditEntry) -> Option<Self> {
         let content = &entry.content;
         let kind = WebhookKind::of(AuditKind::parse(&content.kind)?)?;

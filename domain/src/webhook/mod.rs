@@ -1,7 +1,7 @@
-//! Webhooks: which events are sent to which receivers, and when a delivery is tried again.
+//! Webhooks: which events are sent to receivers, and when a delivery is retried.
 //!
-//! Receivers read the audit log, each from its own position. So an event is stored in the transaction that causes it,
-//! and a receiver that is down loses nothing.
+//! Each receiver has its own position in the audit log, and gets the events after it. An event is stored in the
+//! transaction that causes it, so a receiver that is down misses nothing.
 
 mod event;
 mod receiver;

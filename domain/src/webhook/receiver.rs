@@ -1,4 +1,4 @@
-//! A receiver of webhooks, and its position in the audit log.
+//! A webhook receiver, and its position in the audit log.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::time::Timestamp;
 
 /// The timeout of one delivery.
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long one replica may deliver to a receiver before it must claim the receiver again.
+/// How long one replica may deliver to a receiver before it must lease the receiver again.
 const LEASE: Duration = DELIVERY_TIMEOUT.saturating_add(LEASE_MARGIN);
 /// How long the service retries a delivery before it drops the event.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// How late an attempt may be. If an attempt is later, the service was down or its clock was set ahead, so the day of
-/// retries starts again.
+/// How late an attempt may be. A later attempt means that the service was down or its clock was set ahead, so the day
+/// of retries starts again.
 const LATEST: Duration = Duration::from_secs(3600);
-/// How often in a row a receiver may reject an event before the event is dropped.
+/// The number of rejections in a row after which an event is dropped.
 const MOST_REJECTIONS: u32 = 5;
 
 /// The name of a receiver in the configuration.
@@ -29,10 +29,10 @@ const MOST_REJECTIONS: u32 = 5;
 pub struct ReceiverName(String);
 
 impl ReceiverName {
-    /// The maximum length in bytes.
+    /// Maximum length in bytes.
     const LONGEST: usize = 63;
 
-    /// Reads a name: 1 to 63 lower-case letters, digits, `-` and `_`.
+    /// Parses a name: 1 to 63 lower-case letters, digits, `-` and `_`.
     pub fn parse(text: &str) -> Option<Self> {
         let is_named = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
         let is_name = (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(is_named);
@@ -51,24 +51,26 @@ impl fmt::Display for ReceiverName {
     }
 }
 
-/// The stored state of a receiver. Its methods are transitions: they return the next state, to be stored if the version
-/// has not changed.
+/// The stored state of a receiver. Its methods are transitions: they return the next state, which is stored if the
+/// version has not changed.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
     /// Its name.
     pub name: ReceiverName,
-    /// Its version, a fencing token: every stored change increments it.
+    /// The version, which is a fencing token. Every stored change increments it.
     pub version: i64,
-    /// The last entry of the audit log that is done: delivered, dropped, or not for receivers.
+    /// The last entry of the audit log that needs no more attempts, because it was delivered, was dropped or is not for
+    /// receivers.
     pub position: AuditNumber,
     /// When the lease of a replica ends; `None` if no replica has a lease.
     pub lease_until: Option<Timestamp>,
     /// When the next attempt is due, after a failure.
     pub next_attempt_at: Option<Timestamp>,
-    /// Failures in a row of the same kind: either all rejections, or all other failures.
+    /// Failures in a row of the same kind: either rejections or other failures.
     pub failures: u32,
-    /// When the first failure since the last delivery happened.
+    /// When the current series of failures began. `None` after a delivery, or after an event was dropped because of
+    /// rejections.
     pub failing_since: Option<Timestamp>,
     /// The last error.
     pub last_error: Option<Fault>,
@@ -76,7 +78,7 @@ pub struct Receiver {
     pub delivered_at: Option<Timestamp>,
     /// How many events were dropped after a day of failures, or because the receiver rejected them.
     pub dropped: u64,
-    /// The MAC over everything else ([`crate::vault::RowMacs`]).
+    /// The MAC over all other fields ([`crate::vault::RowMacs`]).
     pub mac: Option<KeyedHash>,
 }
 
@@ -85,9 +87,9 @@ words! {
     DeliveryOutcome {
         /// The receiver has accepted the event.
         Delivered => "delivered",
-        /// The attempt failed and is repeated.
+        /// The attempt failed and will be retried.
         Again => "failed",
-        /// The event is dropped: the service has tried for a day, or the receiver rejects this event.
+        /// The event was dropped, because the service has tried for a day or the receiver rejects this event.
         Dropped => "dropped",
     }
 }
@@ -110,7 +112,8 @@ impl Receiver {
         }
     }
 
-    /// Replaces a stored state that cannot be trusted. The receiver gets all events after `position`.
+    /// Returns the state in place of a stored state that cannot be trusted. The receiver gets all events after
+    /// `position`.
     pub fn reset(&self, position: AuditNumber) -> Self {
         Self {
             version: self.changed().version,
@@ -118,8 +121,9 @@ impl Receiver {
         }
     }
 
-    /// Returns how long to wait before the next delivery attempt; zero if it is due. A lease or pause that is longer
-    /// than possible (for a pause: than `longest`) was stored before the clock was set back, and counts as over.
+    /// Returns how long to wait before the next delivery attempt; zero if the attempt is due. A lease or pause that is
+    /// longer than any rule allows was stored before the clock was set back, and counts as expired. `longest` is the
+    /// limit for pauses.
     pub fn waits(&self, now: Timestamp, longest: Duration) -> Duration {
         let ahead = |at: Option<Timestamp>, longest| at.filter(|at| at.is_ahead(now, longest));
         let leased = ahead(self.lease_until, LEASE + MAX_CLOCK_DIFFERENCE);
@@ -129,7 +133,7 @@ impl Receiver {
             .map_or(Duration::ZERO, |at| at.since(now))
     }
 
-    /// Leases the receiver, to deliver one event.
+    /// Leases the receiver for the delivery of one event.
     pub fn claimed(&self, now: Timestamp) -> Self {
         Self {
             lease_until: Some(now + LEASE),
@@ -137,7 +141,7 @@ impl Receiver {
         }
     }
 
-    /// Moves on to `position`, because no entry up to it is for this receiver.
+    /// Moves the receiver to `position`, because no entry up to `position` is for receivers.
     pub fn skipped(&self, position: AuditNumber) -> Self {
         Self {
             position,
@@ -146,7 +150,8 @@ impl Receiver {
         }
     }
 
-    /// Records an attempt to deliver the entry `number`, whose event happened at `at`. `spread` is between 0 and 1.
+    /// Records an attempt to deliver the entry `number`, whose event happened at `at`. `spread` is a random number in
+    /// `0.0..1.0`.
     pub fn attempted(
         &self,
         number: AuditNumber,
@@ -166,7 +171,7 @@ impl Receiver {
             true => self.failures.saturating_add(1),
             false => 1,
         };
-        // A clock that was ahead may have stored a later time.
+        // The stored time may be in the future, if the clock was ahead.
         let since = self.failing_since.filter(|_| !self.is_late(now));
         let since = since.map_or(now, |since| since.min(now));
         let is_old = |at: Timestamp| now.since(at) >= GIVE_UP_AFTER;
@@ -174,8 +179,8 @@ impl Receiver {
         if is_rejected || ((is_old(at) || at > now) && is_old(since)) {
             let dropped = Self {
                 dropped: self.dropped.saturating_add(1),
-                // Keeps the start of the failure: while the receiver is down, each further event that is older than a
-                // day is dropped after one attempt.
+                // Keeps `failing_since`, so that each further event that is older than a day is dropped after one
+                // attempt while the receiver is down.
                 failing_since: (!is_rejected).then_some(since),
                 next_attempt_at: (!is_rejected).then_some(now),
                 last_error: Some(error.fault),
@@ -183,7 +188,7 @@ impl Receiver {
             };
             return (dropped, DeliveryOutcome::Dropped);
         }
-        // Ignores the `Retry-After` of a rejection: a rejected event must not delay the others for long.
+        // Ignores the `Retry-After` of a rejection, because a rejected event must not delay the other events for long.
         let asked_for = error.retry_after.filter(|_| !error.is_rejection());
         let pause = pause_after(failures, asked_for, spread);
         let failed = Self {
@@ -197,13 +202,13 @@ impl Receiver {
         (failed, DeliveryOutcome::Again)
     }
 
-    /// Whether the attempt is so late that the day of retries starts again.
+    /// Whether an attempt at `now` is so late that the day of retries starts again.
     fn is_late(&self, now: Timestamp) -> bool {
         let due = self.next_attempt_at;
         due.is_some_and(|due| now.since(due) > LATEST)
     }
 
-    /// Whether the last attempt was rejected by the receiver.
+    /// Whether the receiver rejected the event of the last attempt.
     fn is_rejecting(&self) -> bool {
         let error = self.last_error.as_ref();
         error.is_some_and(|fault| fault.code == FaultCode::EventRejected)

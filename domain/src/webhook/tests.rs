@@ -33,7 +33,7 @@ fn down() -> WebhookError {
     }
 }
 
-/// It asks for a long pause, but other events must not wait for that.
+/// Returns a rejection with a long `Retry-After`. Other events must not wait that long.
 fn rejected() -> WebhookError {
     WebhookError {
         fault: Fault::new(FaultCode::EventRejected, "status 422"),
@@ -41,7 +41,8 @@ fn rejected() -> WebhookError {
     }
 }
 
-/// Tries to deliver the entry with this number until it is done. Returns the receiver, how it went, and when.
+/// Tries to deliver an entry until it is delivered or dropped. Returns the receiver, the outcomes, and the time of the
+/// last attempt.
 fn tried(
     mut receiver: Receiver,
     number: i64,
@@ -105,7 +106,7 @@ fn a_receiver_that_is_down_is_tried_for_a_day() {
 #[test]
 fn each_event_has_its_own_day() {
     let (after, _, given_up) = tried(receiver(), 1, START, START, &down());
-    // The second one happened twenty hours later than the first.
+    // The second event happened twenty hours after the first.
     let second = START + 20 * HOUR;
     let (_, attempts, ended) = tried(after, 2, second, given_up, &down());
     assert!(attempts.len() > 1);
@@ -164,7 +165,7 @@ fn a_clock_that_is_set_ahead_costs_no_event() {
     let (_, attempts, given_up) = tried(failed, 1, START, ahead, &down());
     assert!(attempts.len() > 200, "{}", attempts.len());
     assert!(given_up.since(ahead) >= 24 * HOUR);
-    // Nor does it cost the next event of a receiver that has been down for a day.
+    // The next event of a receiver that has been down for a day is not lost either.
     let (down_for_a_day, _, given_up) = tried(receiver(), 1, START, START, &down());
     let second = START + 20 * HOUR;
     let (_, attempts, _) = tried(down_for_a_day, 2, second, given_up + month, &down());

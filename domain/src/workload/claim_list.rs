@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Claims to be stored or shown: names and values, in insertion order. Neither contains control characters.
+/// Claims to be stored or shown: names and values in insertion order, without control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimList(Vec<(String, String)>);
 
@@ -22,7 +22,7 @@ impl ClaimList {
         self.0.is_empty()
     }
 
-    /// Serialises the claims for a store: a line per claim, with a tab between name and value.
+    /// Serialises the claims for a store. Each claim is a line with a tab between name and value.
     pub fn to_text(&self) -> String {
         let lines = self
             .iter()
@@ -41,7 +41,8 @@ impl ClaimList {
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ClaimList {
-    /// Leaves out pairs with control characters, which [`ClaimList::to_text`] could not write.
+    /// Collects names and values. Leaves out pairs with control characters, because [`ClaimList::to_text`] cannot
+    /// represent them.
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs = pairs.into_iter().map(|(n, v)| (n.into(), v.into()));
         let is_plain = |text: &str| !text.chars().any(char::is_control);
@@ -52,7 +53,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for ClaimList {
 }
 
 impl fmt::Display for ClaimList {
-    /// `name=value, name=value`.
+    /// Formats the claims as `name=value, name=value`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, value)) in self.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };

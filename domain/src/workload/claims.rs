@@ -1,4 +1,4 @@
-//! The claims of a JWT (RFC 7519 section 4), in the form that rules need.
+//! The claims of a JWT (RFC 7519 section 4), in a form that rules can compare.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ pub enum ClaimValue {
     Flag(bool),
     /// An array of strings.
     Texts(Vec<String>),
-    /// Anything else. No rule accepts it.
+    /// A value of another type. No rule accepts it.
     Other,
 }
 
-/// The claims of a JWT by name. A claim inside an object has both names, joined with a slash:
-/// `kubernetes.io/namespace`.
+/// The claims of a JWT by name. The name of a claim inside an object is prefixed with the name of the object and a
+/// slash, such as `kubernetes.io/namespace`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims(BTreeMap<String, ClaimValue>);
 
-/// Two claims have the same name.
+/// The error if two claims have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("two claims have the same name")]
 pub struct RepeatedClaim;
@@ -32,8 +32,8 @@ impl Claims {
     /// Adds a claim.
     ///
     /// # Errors
-    /// [`RepeatedClaim`] if there is a claim with this name: a nested claim and a claim with a slash in its name must
-    /// not imitate each other.
+    /// [`RepeatedClaim`] if there is already a claim with this name. A nested claim could otherwise replace a claim
+    /// with a slash in its name, and vice versa.
     pub fn insert(&mut self, name: String, value: ClaimValue) -> Result<(), RepeatedClaim> {
         match self.0.insert(name, value) {
             None => Ok(()),
@@ -46,8 +46,8 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// Returns the text of a claim with a single value. Numbers are written in decimal. Empty texts, and texts with
-    /// control characters, count as missing.
+    /// Returns the text of a claim with a single value. Numbers are in decimal. Empty texts and texts with control
+    /// characters count as missing.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         let text = match self.get(name)? {
             ClaimValue::Text(text) => Cow::Borrowed(text.as_str()),

@@ -1,10 +1,10 @@
 use crate::observe::words;
 
 words! {
-    /// A kind of platform. It decides which claims identify a workload permanently, and which claims are shown to
-    /// people. The words are the names in the configuration.
+    /// A kind of platform, by its name in the configuration. The platform determines which claims identify a workload
+    /// permanently, and which claims are shown to people.
     Preset {
-        /// GitHub Actions: github.com, an enterprise's own issuer, GitHub Enterprise Server.
+        /// GitHub Actions on github.com, with an enterprise's own issuer or on a GitHub Enterprise Server.
         GithubActions => "github-actions",
         /// GitLab CI/CD, on gitlab.com or elsewhere.
         Gitlab => "gitlab",
@@ -32,8 +32,8 @@ impl Preset {
         }
     }
 
-    /// Returns the claims that identify a workload permanently. Names of repositories, projects and pipelines can be
-    /// taken over by somebody else; these ids cannot.
+    /// Returns the claims that identify a workload permanently. Somebody else can take over the name of a repository,
+    /// project or pipeline, but not its id.
     pub const fn immutable_claims(self) -> &'static [&'static str] {
         match self {
             Self::GithubActions => &["repository_id", "repository_owner_id"],
@@ -49,8 +49,8 @@ impl Preset {
         }
     }
 
-    /// Returns the claims that identify the owner of a workload. A policy must name at least one of them, because
-    /// strangers have workloads at the same issuer. Empty for issuers that belong to the operator.
+    /// Returns the claims that identify the owner of a workload. A policy must name at least one of these claims,
+    /// because strangers have workloads at the same issuer. Empty for issuers that belong to the operator.
     pub const fn owner_claims(self) -> &'static [&'static str] {
         match self {
             Self::GithubActions => &[
@@ -73,7 +73,7 @@ impl Preset {
         }
     }
 
-    /// Returns the claims that the page and the audit log show, as pairs: the word to show, and the claim.
+    /// Returns the claims for the page and the audit log. Each pair is the displayed name and the claim.
     pub const fn shown_claims(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::GithubActions => &[
@@ -115,13 +115,13 @@ impl Preset {
 /// An issuer whose JWTs are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedIssuer {
-    /// Its name in the configuration.
+    /// The name of the issuer in the configuration.
     pub name: String,
-    /// The `iss` of its tokens, byte for byte.
+    /// The `iss` of the issuer's tokens, compared byte for byte.
     pub url: String,
-    /// What kind of platform it is.
+    /// The kind of platform.
     pub preset: Preset,
-    /// The `aud` that its tokens must have, byte for byte.
+    /// The required `aud` of the issuer's tokens, compared byte for byte.
     pub audience: String,
     /// The claims that identify a workload permanently.
     pub immutable_claims: Vec<String>,
@@ -132,7 +132,7 @@ pub struct TrustedIssuer {
 #[error("{0}")]
 pub struct UnusableAudience(&'static str);
 
-/// Checks an audience. If other services accept the same audience, a token could be stolen from one of them and used
+/// Checks a configured audience. If other services accept the same audience, one of them could use a received token
 /// here.
 ///
 /// # Errors

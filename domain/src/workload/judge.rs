@@ -7,7 +7,7 @@ use super::{ClaimList, ClaimValue, Claims, Preset, TrustedIssuer, WorkloadRefusa
 use crate::text::presentable;
 use crate::time::Timestamp;
 
-/// Maximum lifetime of a token, because a stolen one works until it expires.
+/// Maximum lifetime of a token, because a stolen token works until it expires.
 pub const LONGEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Maximum length of a claim's value on pages and in logs, in characters.
@@ -16,18 +16,18 @@ const LONGEST_SHOWN: usize = 200;
 /// Tolerated difference between the clocks of two machines.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// A valid JWT that its issuer has made for this service.
+/// A valid JWT that its issuer has issued for this service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidJwt {
     /// The claims that identify the workload permanently.
     pub bound: ClaimList,
-    /// What the page and the audit log show.
+    /// The claims for the page and the audit log.
     pub shown: ClaimList,
     /// The id of the JWT (RFC 7519 section 4.1.7), if present.
     pub jti: Option<String>,
-    /// When it expires.
+    /// When the JWT expires.
     pub expires_at: Timestamp,
-    /// Whether a pull request may have started the job. Anybody can open one, with code of their own.
+    /// Whether a pull request may have started the job. Anybody can open a pull request with their own code.
     pub is_of_pull_request: bool,
 }
 
@@ -109,7 +109,7 @@ impl TrustedIssuer {
         bound.collect()
     }
 
-    /// Returns the claims to show on the page and in the audit log. The issuer must have signed them; the token may
+    /// Returns the claims for the page and the audit log. The issuer must have signed these claims, but the token may
     /// still be refused.
     pub(crate) fn shown(&self, claims: &Claims) -> ClaimList {
         let shown = self.preset.shown_claims().iter();
@@ -118,16 +118,17 @@ impl TrustedIssuer {
         clean.filter(|(_, value)| !value.is_empty()).collect()
     }
 
-    /// Whether a pull request may have started the job. `pull_request_target` and `workflow_run` count too: both
-    /// process a stranger's data with the rights of the repository. So does `parent_pipeline`: a child pipeline does
-    /// not say whether a merge request started its parent. Tokens of other platforms do not name the event.
+    /// Whether a pull request may have started the job. `pull_request_target` and `workflow_run` count too, because
+    /// both process a stranger's data with the rights of the repository. `parent_pipeline` counts too, because a child
+    /// pipeline does not state whether a merge request started its parent. Tokens of other platforms do not name the
+    /// event.
     fn is_of_pull_request(&self, claims: &Claims) -> bool {
         let event = match self.preset {
             Preset::GithubActions => claims.text("event_name"),
             Preset::Gitlab => claims.text("pipeline_source"),
             _ => return false,
         };
-        // These platforms always state the event. A token without an event counts as one of a pull request.
+        // These platforms always state the event, so a token without an event counts as started by a pull request.
         event.is_none_or(|event| {
             event.starts_with("pull_request")
                 || matches!(
@@ -141,14 +142,14 @@ impl TrustedIssuer {
     }
 }
 
-/// Returns the value of a claim as pages and logs show it. A stranger may have chosen a deceptive value, for example as
-/// the name of a workflow or a branch.
+/// Returns the value of a claim in the form for pages and logs. A stranger may have chosen a deceptive value, for
+/// example as the name of a workflow or a branch.
 pub(crate) fn shown_text(value: &str) -> String {
     let shown = presentable(value);
     shown.trim().chars().take(LONGEST_SHOWN).collect()
 }
 
-/// Checks the times. Returns when the token expires.
+/// Checks `exp`, `iat` and `nbf`. Returns when the token expires.
 fn check_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, WorkloadRefusal> {
     let seconds = |name| {
         claims

@@ -1,6 +1,6 @@
-//! Workloads: CI jobs, pods and machines that authenticate with a JWT from their platform and store no key.
+//! Workloads: CI jobs, pods and machines that authenticate with a JWT from their platform instead of a stored key.
 //!
-//! A JWT is checked in three steps. An adapter checks its form and its signature
+//! A JWT is checked in three steps. An adapter checks the form and the signature of the JWT
 //! ([`WorkloadIdentities`](crate::ports::WorkloadIdentities)). [`TrustedIssuer::judge`] checks the rules for every JWT
 //! of an issuer. A [`Policy`] decides what a workload may do at which provider.
 

@@ -5,7 +5,7 @@ use crate::grant::ProviderName;
 use crate::observe::words;
 
 words! {
-    /// What a policy can permit. The words are the names in the configuration.
+    /// An action that a policy can permit, by its name in the configuration.
     Permission {
         /// Request link codes and poll them.
         Link => "link",
@@ -14,10 +14,11 @@ words! {
     }
 }
 
-/// `[workload.NAME]`: which JWTs of an issuer may do what at which provider.
+/// The section `[workload.NAME]` of the configuration. It decides what workloads with JWTs from an issuer may do, and
+/// at which providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
     /// The name of the issuer.
     pub issuer: String,
@@ -25,9 +26,9 @@ pub struct Policy {
     pub providers: Vec<ProviderName>,
     /// What the workload may do.
     pub may: Vec<Permission>,
-    /// The allowed values of each claim. All claims must match; values are compared byte for byte.
+    /// The allowed values of each claim. All claims must match. Values are compared byte for byte.
     pub claims: BTreeMap<String, Vec<String>>,
-    /// Whether jobs that a pull request has started are accepted.
+    /// Whether jobs that were started by a pull request are accepted.
     pub allows_pull_requests: bool,
 }
 
@@ -37,10 +38,10 @@ impl Policy {
         self.may.contains(&action) && self.providers.contains(provider)
     }
 
-    /// Checks the claims of a token of the policy's issuer.
+    /// Checks the claims of a token from the policy's issuer.
     ///
     /// # Errors
-    /// A text that says which claim does not match.
+    /// A text that names the claim that does not match.
     pub fn check_claims(&self, claims: &Claims) -> Result<(), String> {
         for (name, allowed) in &self.claims {
             match claims.text(name) {

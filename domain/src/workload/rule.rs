@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::observe::words;
 
 words! {
-    /// A rule that a JWT can violate. Its word never changes.
+    /// A rule that a JWT can violate. The words must never change.
     Rule {
         /// The JWT is signed and in compact form (RFC 7515 section 7.1).
         Form => "malformed",
@@ -21,7 +21,7 @@ words! {
         Algorithm => "algorithm",
         /// The header does not declare another type of token (RFC 8725 section 3.11).
         Type => "token_type",
-        /// The issuer is a trusted one, byte for byte.
+        /// The issuer equals a trusted issuer byte for byte.
         Issuer => "unknown_issuer",
         /// The JWT is not the legacy token of a Kubernetes service account, which never expires.
         LegacyServiceAccount => "legacy_service_account",
@@ -29,11 +29,11 @@ words! {
         Key => "unknown_key",
         /// The signature is right.
         Signature => "signature",
-        /// The JWT has the claims that every token needs.
+        /// The JWT has the claims that every token must have.
         Required => "missing_claim",
         /// The JWT has only one audience.
         OneAudience => "several_audiences",
-        /// The audience is that of this service, byte for byte.
+        /// The audience equals the configured audience byte for byte.
         Audience => "audience",
         /// The JWT has not expired.
         Expiry => "expired",
@@ -41,7 +41,7 @@ words! {
         Start => "not_yet_valid",
         /// The JWT's lifetime is no longer than the limit.
         Lifetime => "lifetime",
-        /// The JWT identifies its workload by ids that nobody can take over.
+        /// The JWT has the ids that identify its workload permanently.
         ImmutableClaims => "immutable_claim",
         /// The job was not started by a pull request, unless the policy allows that.
         PullRequest => "pull_request",
@@ -49,18 +49,18 @@ words! {
         Fork => "fork",
         /// The JWT meets a policy.
         Policy => "policy",
-        /// The workload has linked an account, or an owner has granted it access to one.
+        /// The workload has linked an account, or an owner has granted it access to an account.
         Linked => "not_linked",
         /// The JWT has not been used before, if it is single-use.
         SingleUse => "replayed",
     }
 }
 
-/// Why a JWT is refused: the rule, and a detail for people. The detail may contain claims, never the token.
+/// Why a JWT is refused: the rule, and a detail for people. The detail may contain claims, but never the token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {detail}")]
 pub struct WorkloadRefusal {
-    /// The rule that was broken.
+    /// The rule that the JWT violates.
     pub rule: Rule,
     /// What is wrong.
     pub detail: Cow<'static, str>,

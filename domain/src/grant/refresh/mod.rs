@@ -1,4 +1,4 @@
-//! When tokens are refreshed, and what a failed refresh means.
+//! Decides when tokens are refreshed, and what a failed refresh means for the grant.
 
 mod outage;
 mod schedule;

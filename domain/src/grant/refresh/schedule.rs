@@ -1,21 +1,21 @@
-//! When tokens are refreshed next. `spread` is a random number in `0.0..1.0`, so that accounts which were linked at the
-//! same time are not always refreshed at the same time.
+//! Schedules refreshes. `spread` is a random number in `0.0..1.0`. It prevents accounts that were linked at the same
+//! time from always being refreshed at the same time.
 
 use std::time::Duration;
 
 use crate::clock_step::{Horizon, LEASE_MARGIN, LONGEST_PROVIDER_CALL};
 use crate::time::Timestamp;
 
-/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. If a provider
-/// returns a cached token until its last second, more frequent requests only return the same token.
+/// The shortest time between two refreshes of an account. A token with a shorter lifetime is useless. A provider that
+/// returns a cached token until its last second would only return the same token to more frequent requests.
 pub const FASTEST: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest backoff of the service itself.
+/// The longest backoff without a `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// The longest `Retry-After` that counts.
+/// The longest `Retry-After` that the service obeys.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// How far in the future leases and pauses of refreshes may be.
+/// How far in the future leases and pauses of refreshes may end.
 pub const REFRESH_HORIZON: Horizon = Horizon::new(
     LONGEST_PROVIDER_CALL.saturating_add(LEASE_MARGIN),
     LONGEST_RETRY_AFTER.saturating_add(Duration::from_secs(LONGEST_PAUSE.as_secs() / 4)),
@@ -32,9 +32,13 @@ pub struct Lifetimes {
     pub refresh_token_lasts: Option<Duration>,
 }
 
-/// Returns when tokens are refreshed, whichever is the earliest: when 5 to 10 % of the access token's lifetime is left;
-/// after `at_least_every`; or after half the lifetime of an unused refresh token, so that the other half remains as a
-/// reserve for outages. `None` if nothing is known to expire.
+/// Returns when tokens are refreshed. This is the earliest of three times:
+///
+/// - when 5 to 10 % of the access token's lifetime is left,
+/// - after `at_least_every`,
+/// - after half the lifetime of an unused refresh token. The other half is a reserve for outages.
+///
+/// Returns `None` if no token is known to expire.
 pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Option<Timestamp> {
     let from = tokens.requested_at;
     let lasts = tokens.refresh_token_lasts;
@@ -50,8 +54,8 @@ pub fn due_at(tokens: &Lifetimes, at_least_every: Duration, spread: f64) -> Opti
     Some(due.max(from + FASTEST))
 }
 
-/// Returns the pause after `failures` failures in a row: one second, doubling up to five minutes, or the provider's
-/// `Retry-After` of up to an hour if that is longer. Adds at random up to a quarter of the service's own pause.
+/// Returns the pause after `failures` failures in a row. The backoff is one second and doubles up to five minutes. A
+/// longer `Retry-After` of up to an hour takes precedence. A random part of up to a quarter of the backoff is added.
 pub fn pause_after(failures: u32, retry_after: Option<Duration>, spread: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
@@ -115,7 +119,7 @@ mod tests {
         };
         assert_eq!(due_in(Some(9 * DAY), 90 * DAY), Some(DAY));
         assert_eq!(due_in(Some(9 * DAY), hour), Some(hour / 2));
-        // Whether or not the access token expires.
+        // The same applies if the access token does not expire.
         assert_eq!(due_in(None, 90 * DAY), Some(DAY));
         assert_eq!(due_in(None, hour), Some(hour / 2));
     }
@@ -151,7 +155,7 @@ mod tests {
             let ahead = expiry.since(due);
             let tenth = expiry.since(start) / 10;
             prop_assert!(ahead + Duration::from_millis(1) >= tenth / 2);
-            // Earlier only because of the other rule.
+            // Only `every` can make the refresh due earlier.
             prop_assert!(ahead <= tenth + Duration::from_millis(1) || due >= start + every.mul_f64(0.89));
         }
 

@@ -1,8 +1,8 @@
 //! State transitions of an account's tokens.
 //!
-//! Each transition is a pure function from the stored tokens to the next ones. A store locks the tokens, calls one
-//! transition and saves what it returns; no store decides anything itself. The generation decides which result is
-//! stored, and a result ends only its own lease.
+//! Each transition is a pure function from the stored tokens to the new tokens. A store locks the tokens, calls one
+//! transition and saves its result. It makes no decisions of its own. The generation decides which result is stored,
+//! and a result ends only its own lease.
 
 #[cfg(test)]
 mod properties;
@@ -52,16 +52,17 @@ impl StoredTokens {
         }
     }
 
-    /// Returns the tokens of an account that is linked again. The account is active again. A new refresh token ends
-    /// every lease. If the provider issued none, the stored refresh token stays with its lease and its known expiry,
-    /// unless it [cannot be used](NewGrant::refresh_token) any more. If the stored tokens come from a consent that is later
-    /// by more than [`SYNCHRONISED_WITHIN`], nothing changes, and the grant is dropped and not revoked, because some
-    /// providers would end both.
+    /// Returns the tokens of an account that is linked again. The account becomes active. A new refresh token ends
+    /// every lease. Without a new refresh token, the stored refresh token stays with its lease and its known expiry,
+    /// unless it [can no longer be used](NewGrant::refresh_token).
+    ///
+    /// If the stored tokens come from a consent that is later by more than [`SYNCHRONISED_WITHIN`], nothing changes.
+    /// The new grant is then discarded but not revoked, because some providers would end both grants.
     ///
     /// # Errors
-    /// [`OtherServer`] if the account was linked at another server, and the link is not a relink of this account
-    /// (`relink_of`). Without this error, the account's keys could get the tokens of another person, who has the same
-    /// id at the new server.
+    /// [`OtherServer`] if the account was linked at another server and the link is not a relink of this account
+    /// (`relink_of`). Otherwise the account's keys could get the tokens of another person who has the same id at the
+    /// new server.
     pub fn relink(
         &self,
         mut grant: NewGrant,
@@ -81,7 +82,7 @@ impl StoredTokens {
             grant.refresh_token_expires_at = self.account.refresh_token_expires_at;
             grant.grant_expires_at = self.account.grant_expires_at;
         }
-        // An id in place of a name: userinfo did not respond this time.
+        // The id stands in for the name if the userinfo endpoint did not respond.
         if grant.display_name == grant.account.account_id {
             grant.display_name.clone_from(&self.account.display_name);
         }
@@ -104,11 +105,11 @@ impl StoredTokens {
         Ok(next)
     }
 
-    /// Whether the stored tokens certainly come from a later consent than a new grant, and can still be used. Two links
-    /// of one person may end in the other order, and some servers end the older grant at a new consent.
+    /// Whether the stored tokens certainly come from a later consent than the new grant, and can still be used. The
+    /// links of two consents may be completed in reverse order, and some servers end the older grant at a new consent.
     fn is_of_later_consent(&self, grant: &NewGrant, now: Timestamp) -> bool {
         let consented_at = self.account.linked_at;
-        // A consent in the future was recorded before the clock was set back, so the order is unknown.
+        // If the stored consent is in the future, the clock was set back after it, so the order is unknown.
         let is_later =
             grant.requested_at + SYNCHRONISED_WITHIN < consented_at && consented_at <= now;
         let is_enough = self.refresh_token.is_some() || grant.refresh_token.is_none();
@@ -122,8 +123,8 @@ impl StoredTokens {
             && self.account.status != AccountStatus::RelinkRequired
     }
 
-    /// Whether the tokens are unchanged since the caller read `seen`. If not, the caller must not delete the account,
-    /// because that would delete newer tokens.
+    /// Whether the tokens are unchanged since the caller read `seen`. If they have changed, the caller must not delete
+    /// the account, because newer tokens would be lost.
     #[must_use]
     pub fn are_those_of(&self, seen: &Self) -> bool {
         self.generation == seen.generation
@@ -131,8 +132,8 @@ impl StoredTokens {
             && self.refresh_token == seen.refresh_token
     }
 
-    /// Leases the tokens to a caller who has read the lease version `seen`, and makes their refresh due. `None` if the
-    /// lease has changed or is held, or if there is no refresh token.
+    /// Leases the tokens to a caller that has read the lease version `seen`, and makes their refresh due. `None` if the
+    /// lease version has changed, if the tokens are leased, or if there is no refresh token.
     #[must_use]
     pub fn claim(&self, seen: LeaseVersion, now: Timestamp, until: Timestamp) -> Option<Self> {
         let is_free = self.lease.version == seen && !self.lease.is_held(now);
@@ -145,8 +146,8 @@ impl StoredTokens {
         Some(next)
     }
 
-    /// Leases the tokens. If an earlier lease expired without a result, its holder may have used the refresh token:
-    /// this is recorded in [`Attempts::ambiguous`].
+    /// Leases the tokens. If an earlier lease expired without a result, its holder may have used the refresh token.
+    /// [`Attempts::ambiguous`] records this.
     #[must_use]
     pub fn lease_until(&self, until: Timestamp) -> Self {
         let mut next = self.clone();
@@ -155,7 +156,7 @@ impl StoredTokens {
         next
     }
 
-    /// Ends a lease, unless somebody else holds it now.
+    /// Ends a lease. Does nothing if the lease now has another version.
     #[must_use]
     pub fn release(&self, lease: LeaseVersion) -> Self {
         let mut next = self.clone();
@@ -165,12 +166,13 @@ impl StoredTokens {
         next
     }
 
-    /// Records the provider's response to the refresh token of generation `presented`, whoever holds the lease.
+    /// Records the provider's response to the refresh token of generation `presented`, regardless of who holds the
+    /// lease.
     ///
-    /// The response replaces the stored tokens if this generation is still stored, if the grant has ended since, or if
-    /// the stored tokens come from an earlier response to the same refresh token. Any other response is dropped and not
-    /// revoked, because some providers would end the whole grant. A response that is stored already changes nothing.
-    /// `None` if the stored tokens now have another origin.
+    /// The response replaces the stored tokens if this generation is still stored, if the account now requires a
+    /// relink, or if the stored tokens come from an earlier response to the same refresh token. Any other response is
+    /// discarded but not revoked, because some providers would end the whole grant. A response that is already stored
+    /// changes nothing. `None` if the stored tokens now have another origin.
     #[must_use]
     pub fn record_refresh(
         &self,
@@ -194,8 +196,8 @@ impl StoredTokens {
         Some((next, RecordedRefresh::Superseded))
     }
 
-    /// Whether the stored tokens come from this response. Sealing a value twice gives different bytes, so equal sealed
-    /// values come from one response.
+    /// Whether the stored tokens come from this response. Encrypting a value twice gives different bytes, so equal
+    /// sealed values come from the same response.
     fn come_from(&self, answer: &RefreshedTokens) -> bool {
         match (&answer.access_token, &answer.refresh_token) {
             (Ok(new), _) => *new == self.access_token,
@@ -205,7 +207,7 @@ impl StoredTokens {
     }
 
     /// Whether the stored tokens come from an earlier response to the same refresh token. A provider that responds to a
-    /// retry invalidates the tokens of its first response, whichever of the two is recorded first.
+    /// retry invalidates the tokens of its first response, no matter which response is recorded first.
     fn come_from_an_earlier_answer(&self, presented: Generation, answer: &RefreshedTokens) -> bool {
         let is_later = |refreshed_at| answer.requested_at > refreshed_at;
         self.generation == presented.next()
@@ -246,7 +248,7 @@ impl StoredTokens {
         account.next_refresh_at = answer.next_refresh_at;
     }
 
-    /// Records a failure. Returns whether it counts: a failure of another generation or under another lease does not.
+    /// Records a failure. Returns `false` and ignores the failure if it belongs to another generation or lease.
     #[must_use]
     pub fn record_failure(
         &self,
@@ -271,9 +273,9 @@ impl StoredTokens {
         }
     }
 
-    /// Marks an account without a refresh token as `relink_required` if its access token has expired. Marks it as active
-    /// again if the clock was ahead when this happened: its token is valid for more than [`MAX_CLOCK_DIFFERENCE`].
-    /// `None` if nothing changes.
+    /// Marks an account without a refresh token as `relink_required` if its access token has expired. Marks it as
+    /// active again if its access token is valid for more than [`MAX_CLOCK_DIFFERENCE`], because the clock was then
+    /// ahead when the account was marked. `None` if nothing changes.
     #[must_use]
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
         let mut account = self.account.clone().as_of(now, &[]);

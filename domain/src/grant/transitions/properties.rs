@@ -11,8 +11,8 @@ use crate::secret::Sealed;
 
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 const LEASE: Duration = Duration::from_secs(15);
-/// Maximum number of responses in flight. There can be two if the refresh token is leased again while the first
-/// response is late.
+/// Maximum number of responses in flight. There are two if the refresh token is leased again while the first response
+/// is late.
 const TASKS: usize = 2;
 
 /// Returns the `n`th refresh token that the provider issued.
@@ -75,7 +75,7 @@ fn failure(status: AccountStatus, now: Timestamp) -> RefreshFailure {
     }
 }
 
-/// A task that has used a refresh token and not yet recorded the response.
+/// A task that has used a refresh token but has not recorded the response yet.
 struct InFlight {
     generation: Generation,
     lease: LeaseVersion,
@@ -83,8 +83,9 @@ struct InFlight {
     answer: Option<RefreshedTokens>,
 }
 
-/// One account, tasks that refresh it, and a provider that rotates: it accepts its newest refresh token, and the
-/// previous one once more until the newest is used. A consent that brings a refresh token begins another grant.
+/// One account, tasks that refresh it, and a provider that rotates refresh tokens. The provider accepts its newest
+/// refresh token. It also accepts the previous refresh token until the newest is used. A consent with a refresh token
+/// begins a new grant.
 struct World {
     stored: StoredTokens,
     now: Timestamp,
@@ -164,7 +165,7 @@ impl World {
         }
     }
 
-    /// Records the response that one of the tasks holds.
+    /// Records the response of one of the tasks.
     fn record(&mut self, which: usize) {
         if self.in_flight.is_empty() {
             return;
@@ -179,7 +180,7 @@ impl World {
         let Some((next, outcome)) = recorded else {
             return;
         };
-        // The outcome of a commit may be unknown, so everything is recorded again.
+        // A caller that does not know whether a commit succeeded records the response again.
         if outcome == RecordedRefresh::Stored {
             let again = next.record_refresh(generation, lease, answer);
             assert_eq!(again, Some((next.clone(), RecordedRefresh::Stored)));
@@ -192,7 +193,8 @@ impl World {
         self.stored = self.stored.record_failure(generation, lease, over).0;
     }
 
-    /// A consent without a refresh token drops one that the provider has refused.
+    /// Whether the stored refresh token is the newest. Also true without a stored refresh token, because a consent may
+    /// drop a refused one.
     fn holds_newest(&self) -> bool {
         let stored = self.stored.refresh_token.as_ref();
         stored.is_none_or(|stored| *stored == token(self.newest))
@@ -201,15 +203,15 @@ impl World {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Uses the refresh token. The provider may respond with an access token that is unusable.
+    /// Uses the refresh token. The provider may respond with an unusable access token.
     Refresh {
         is_usable: bool,
     },
-    /// Records the response that one of the tasks holds.
+    /// Records the response of one of the tasks.
     Record(usize),
-    /// Records a failure under an earlier lease, this many before the present one.
+    /// Records a failure of an earlier lease, this many versions before the current lease.
     Fail(i64),
-    /// Gives back an earlier lease, this many before the present one.
+    /// Releases an earlier lease, this many versions before the current lease.
     Release(i64),
     SuspectGrant,
     Wait(u64),
@@ -264,7 +266,7 @@ proptest! {
         let mut world = World::new();
         for step in steps {
             world.take(&step);
-            // No token is lost as long as every response is recorded in the end.
+            // No refresh token may be lost if every response is recorded in the end.
             let mut end = World { stored: world.stored.clone(), in_flight: Vec::new(), ..world };
             for task in &world.in_flight {
                 end.in_flight.push(InFlight { answer: task.answer.clone(), ..*task });

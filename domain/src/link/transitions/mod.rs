@@ -1,4 +1,4 @@
-//! State transitions of a link. These functions decide; a store only saves the link that they return.
+//! State transitions of a link. These functions make all decisions. A store only saves the link that they return.
 
 use super::{
     Confirmation, Ending, HeldGrant, Link, LinkState, Owner, PollSchedule, ReturnCode,
@@ -8,7 +8,7 @@ use crate::grant::AccountId;
 use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 
-/// The link does not allow this transition.
+/// The error if the link does not allow a transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the link does not allow this transition")]
 pub struct TransitionError;
@@ -33,7 +33,7 @@ impl Link {
         }
     }
 
-    /// Records that the provider's flow has started and waits for the person, with a new deadline.
+    /// Records that the provider's flow has started and waits for the person. Sets a new deadline.
     ///
     /// # Errors
     /// The link is not pending or has expired.
@@ -54,10 +54,10 @@ impl Link {
     }
 
     /// Stores the callback from the provider, and schedules the request that redeems it. `answer` is the keyed hash of
-    /// the callback: it stays after the link has ended, to recognise a repeated callback.
+    /// the callback. It stays after the link has ended, to detect a repeated callback.
     ///
     /// # Errors
-    /// The link is not authorizing, or has a callback.
+    /// The link is not authorizing, or already has a callback.
     pub fn store_callback(
         &self,
         callback: Sealed,
@@ -94,7 +94,7 @@ impl Link {
         })
     }
 
-    /// Replaces the consent with its tokens. The lease stays with the caller; the deadline moves to `expires_at` if
+    /// Replaces the consent with its tokens. The lease stays with the caller. The deadline moves to `expires_at` if
     /// that is later.
     ///
     /// # Errors
@@ -114,10 +114,11 @@ impl Link {
         })
     }
 
-    /// Replaces the tokens of a person who is not identified yet with refreshed ones. The lease and the deadline stay.
+    /// Replaces the tokens of a person who is not identified yet with refreshed tokens. The lease and the deadline
+    /// stay.
     ///
     /// # Errors
-    /// The link holds no tokens, or its person is identified.
+    /// The link has no tokens, or its person is already identified.
     pub fn replace_tokens(&self, grant: SealedGrant) -> Transition {
         require(matches!(self.state, LinkState::Redeemed(_)))?;
         Ok(Self {
@@ -126,11 +127,11 @@ impl Link {
         })
     }
 
-    /// Holds the tokens of the identified person until the link's key sends the return code. The link is due again at
-    /// its deadline.
+    /// Keeps the tokens of the identified person in the link until the link's key sends the return code. The link is
+    /// due again at its deadline.
     ///
     /// # Errors
-    /// The link holds no tokens, or requires no return code.
+    /// The link has no tokens of an unidentified person, or requires no return code.
     pub fn hold(&self, owner: Owner, owner_mac: KeyedHash, now: Timestamp) -> Transition {
         let (LinkState::Redeemed(grant), Some(_)) = (&self.state, self.return_code_tries) else {
             return Err(TransitionError);
@@ -152,7 +153,7 @@ impl Link {
     /// Counts a wrong return code. If this was the last allowed attempt, use [`Link::end`] instead.
     ///
     /// # Errors
-    /// The link does not wait for a return code any more, or has no attempts left.
+    /// The link does not wait for a return code, is past its deadline, or has only one attempt left.
     pub fn count_wrong_return_code(&self, now: Timestamp) -> Transition {
         self.require_confirming(now)?;
         match self.return_code_tries {
@@ -164,12 +165,12 @@ impl Link {
         }
     }
 
-    /// Completes the link: from now on its key gives access to the account. If the link requires a return code, the
-    /// caller has checked it.
+    /// Completes the link, so that its key gives access to the account. If the link requires a return code, the caller
+    /// must have checked it.
     ///
     /// # Errors
-    /// The link is not at the provider; or it requires a return code and does not wait for one; or it is a relink of
-    /// another account (its key has access to that account already).
+    /// The link is a relink of another account. Or the link requires a return code but does not wait for it. Or the
+    /// link requires no return code but is not at the provider.
     pub fn complete(&self, account: AccountId, now: Timestamp) -> Transition {
         match self.return_code_tries {
             Some(_) => self.require_confirming(now)?,
@@ -196,7 +197,7 @@ impl Link {
         }
     }
 
-    /// Moves to a final state, without a poll or a lease. The tokens and codes in the earlier state are dropped.
+    /// Moves to a final state, without a poll or a lease. Drops the tokens and codes of the earlier state.
     fn close(&self, state: LinkState) -> Self {
         Self {
             poll: None,

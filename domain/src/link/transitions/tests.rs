@@ -1,4 +1,4 @@
-//! Invariants that no sequence of transitions breaks.
+//! Invariants that hold for every sequence of transitions.
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ fn take(link: &Link, step: Step, seconds: u64) -> Transition {
     }
 }
 
-/// Invariants between one version and the next.
+/// Checks the invariants between one version of a link and the next.
 fn check(before: &Link, step: &Step, after: &Link) -> Result<(), TestCaseError> {
     prop_assert!(before.ended_at().is_none(), "{step:?} after the end");
     let came_back = matches!(step, Step::Reserve(_)) && before.browser.is_some();

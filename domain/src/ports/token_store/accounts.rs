@@ -14,7 +14,7 @@ pub trait AccountStore: Send + Sync {
     /// Returns an account.
     async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
 
-    /// Returns up to `limit` accounts with numbers above `after`, in the order of their numbers.
+    /// Returns up to `limit` accounts after the account `after`, in the order of their numbers.
     async fn accounts(
         &self,
         after: Option<AccountId>,
@@ -24,8 +24,8 @@ pub trait AccountStore: Send + Sync {
             .await
     }
 
-    /// Returns up to `limit` accounts that match a filter ([`AccountFilter::admits`]) and have numbers above `after`,
-    /// in the order of their numbers.
+    /// Returns up to `limit` accounts that match a filter ([`AccountFilter::admits`]), after the account `after` and in
+    /// the order of their numbers.
     async fn accounts_matching(
         &self,
         filter: &AccountFilter,
@@ -42,13 +42,15 @@ pub trait AccountStore: Send + Sync {
     /// Returns an account with its tokens.
     async fn tokens(&self, id: AccountId) -> Result<Option<StoredTokens>, StoreError>;
 
-    /// Whether the provider of an account has another account whose grant has not ended.
+    /// Whether another account at the same provider has a grant that has not ended.
     async fn has_others_alive(&self, than: &Account) -> Result<bool, StoreError>;
 
-    /// Deletes an account with its tokens, its keys and their links. Stores the tokens to be revoked, leased to the
-    /// caller until [`NewRevocation::lease_until`]. [`StoreError::Conflict`] if the account is gone, if its tokens are
-    /// not those of `seen` any more, or if an open relink holds tokens, which nobody would revoke. The audit entry is
-    /// part of the transaction.
+    /// Deletes an account with its tokens, its keys and their links. Stores the tokens as a revocation that is leased
+    /// to the caller until [`NewRevocation::lease_until`]. The audit entry is part of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account is gone, if its tokens have changed since `seen`, or if an open relink
+    /// holds tokens. Those tokens would never be revoked.
     async fn delete_account(
         &self,
         seen: &StoredTokens,

@@ -11,19 +11,18 @@ use crate::time::Timestamp;
 pub struct Chained {
     /// How many entries were numbered.
     pub taken: u64,
-    /// Whether somebody else has changed the log.
+    /// Whether the log was changed from outside the service.
     pub is_broken: bool,
 }
 
-/// Entries of the audit log. A numbered entry is never changed.
+/// Stores the entries of the audit log. Numbered entries are never changed.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Adds entries to the inbox, where [`Self::chain_entries`] numbers them later. Skips entries that are stored
-    /// already.
+    /// Adds entries to the inbox. [`Self::chain_entries`] numbers them later. Skips entries that are already stored.
     async fn store_entries(&self, entries: &[SignedEntry]) -> Result<(), StoreError>;
 
-    /// Numbers up to `limit` stored entries, the oldest first, with [`AuditChain::extend`]. Across all replicas, only
-    /// one caller at a time does so.
+    /// Numbers up to `limit` entries of the inbox, the oldest first, with [`AuditChain::extend`]. Across all replicas,
+    /// only one caller at a time can do this.
     async fn chain_entries(
         &self,
         chain: &AuditChain,
@@ -31,8 +30,7 @@ pub trait AuditStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Chained, StoreError>;
 
-    /// Returns up to `limit` entries that match the filter and have numbers above `after`, in the order of their
-    /// numbers.
+    /// Returns up to `limit` entries that match the filter, after the entry `after` and in the order of their numbers.
     async fn audit_entries(
         &self,
         filter: &AuditFilter,
@@ -43,8 +41,9 @@ pub trait AuditStore: Send + Sync {
     /// Returns the signed ends of the log; `None` before the first entry.
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError>;
 
-    /// Deletes old entries among the `limit` oldest, as [`AuditChain::shorten`] decides: those before the first entry
-    /// that is dated within `retained`. Moves the signed start past them. Returns how many were deleted.
+    /// Deletes up to `limit` of the oldest entries, up to the first entry that is dated within `retained`
+    /// ([`AuditChain::shorten`]). Moves the signed start of the log past the deleted entries. Returns how many were
+    /// deleted.
     async fn purge_entries(
         &self,
         chain: &AuditChain,

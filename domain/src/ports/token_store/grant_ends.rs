@@ -1,4 +1,4 @@
-//! Ends of grants in the store, and which of them were announced.
+//! Stores which ends of grants were announced.
 
 use std::ops::Range;
 
@@ -9,20 +9,20 @@ use crate::audit::{AuditDraft, SignedEntry};
 use crate::grant::{Account, AccountId, AccountStatus};
 use crate::time::Timestamp;
 
-/// Which accounts end soon, and which of these ends were announced.
+/// Finds grants that end soon or have expired, and records which ends were announced.
 #[async_trait]
 pub trait GrantEndStore: Send + Sync {
-    /// Returns up to `limit` accounts whose grant has not ended and that have a known end within `period`. Leaves out
-    /// accounts for which [the same end](Account::is_same_end) was announced.
+    /// Returns up to `limit` accounts whose grant has not ended and has a known end within `period`. Leaves out
+    /// accounts for which [the same end](Account::is_same_end) was already announced.
     async fn unannounced_ends(
         &self,
         period: Range<Timestamp>,
         limit: u64,
     ) -> Result<Vec<Account>, StoreError>;
 
-    /// Records that this end of an account was announced, and replaces the record of an earlier end. The audit entry is
-    /// part of the transaction. Returns `false` and records nothing if the [same end](Account::is_same_end) was
-    /// announced before, or if the account is gone.
+    /// Records that this end of an account was announced, in place of an end that was announced before. The audit entry
+    /// is part of the transaction. Returns `false` and records nothing if the [same end](Account::is_same_end) was
+    /// already announced, or if the account is gone.
     async fn announce_end(
         &self,
         account: AccountId,
@@ -40,9 +40,9 @@ pub trait GrantEndStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<AccountId>, StoreError>;
 
-    /// Applies [`StoredTokens::expire`] to an account. A database server's clock takes precedence over `now`. The audit
-    /// entry is part of the transaction. Returns the new status. Returns `None` and records nothing if that changes
-    /// nothing.
+    /// Applies [`StoredTokens::expire`] to an account and returns the new status. Returns `None` and records nothing if
+    /// the status stays the same. A database server's clock takes precedence over `now`. The audit entry is part of the
+    /// transaction.
     ///
     /// [`StoredTokens::expire`]: crate::grant::StoredTokens::expire
     async fn expire_account(

@@ -13,7 +13,7 @@ pub trait KeyStore: Send + Sync {
     /// Returns the key with this hash and what it gives access to, from one snapshot. Expired keys are returned too.
     async fn find_key(&self, key: &KeyedHash) -> Result<Option<KeyHolder>, StoreError>;
 
-    /// Returns up to `limit` keys of an account with numbers above `after`, in the order of their numbers.
+    /// Returns up to `limit` keys of an account after the key `after`, in the order of their numbers.
     async fn keys(
         &self,
         account: AccountId,
@@ -21,9 +21,11 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Stores a new key with its MAC and its workload, if any, unless the account already has `most` keys that have not
-    /// expired when the new key is created. [`StoreError::Conflict`] if the account, or the key that creates the new
-    /// one, is gone. The audit entry is part of the transaction.
+    /// Stores a new key with its MAC and, if any, its workload. Stores nothing if the account already has `most` keys
+    /// that are unexpired when the new key is created. The audit entry is part of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account is gone, or the key that creates the new one.
     async fn create_key(
         &self,
         key: NewKey,
@@ -32,10 +34,10 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<KeyCreation, StoreError>;
 
-    /// Deletes a key of an account with its links, and on request the keys that it has created
-    /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). Returns the deleted keys; none if
-    /// there was no such key. With [`Descendants::Deleted`], a key that the deleted key creates concurrently is deleted
-    /// too, or its creation fails. The audit entry is part of the transaction.
+    /// Deletes a key of an account with its links and, with [`Descendants::Deleted`], the keys that it has created
+    /// ([`KeyRecord::is_deleted_with`](crate::grant::KeyRecord::is_deleted_with)). If the key creates another key at
+    /// the same moment, that key is deleted too, or its creation fails. Returns the deleted keys, or an empty list if
+    /// the key does not exist. The audit entry is part of the transaction.
     async fn delete_key(
         &self,
         account: AccountId,
@@ -44,8 +46,8 @@ pub trait KeyStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Vec<AccessKeyId>, StoreError>;
 
-    /// Deletes up to `limit` keys of accounts, without links, that expired before `expired_before`. Returns how many
-    /// were deleted. Their audit entries are part of the transaction.
+    /// Deletes up to `limit` keys that expired before `expired_before`. Skips keys without an account and keys that
+    /// have links. Returns how many were deleted. The audit entries of the deleted keys are part of the transaction.
     async fn purge_keys(
         &self,
         expired_before: Timestamp,
@@ -60,11 +62,11 @@ pub trait KeyStore: Send + Sync {
         limit: u64,
     ) -> Result<Vec<KeyHolder>, StoreError>;
 
-    /// Stores the MACs of keys that had none. Skips keys that are gone or have changed since they were read. Returns
-    /// how many keys got a MAC.
+    /// Stores the MACs of keys that had none. Skips keys that were deleted or changed since they were read. Returns how
+    /// many MACs were stored.
     async fn store_key_macs(&self, keys: &[KeyHolder]) -> Result<u64, StoreError>;
 
-    /// Records when keys were last used, as [`last_use`](crate::clock_step::last_use) says. Skips keys that are gone.
+    /// Records when keys were last used ([`last_use`](crate::clock_step::last_use)). Skips keys that were deleted.
     async fn note_key_uses(
         &self,
         uses: &[(AccessKeyId, Timestamp)],

@@ -14,15 +14,15 @@ use crate::secret::{KeyedHash, Sealed};
 use crate::time::Timestamp;
 use crate::vault::RowMacs;
 
-/// Links, from the code to the account or another end.
+/// Stores links, from their creation until they have an account or end without one.
 ///
-/// Each method that takes a [`Link`] applies the transition that it names, and saves the result only if the stored link
-/// still has the same version. Otherwise, or if the transition is rejected, it changes nothing and returns
+/// Each method that takes a [`Link`] applies the transition in its documentation. It saves the result only if the
+/// stored link still has the same version. Otherwise, or if the transition is rejected, it changes nothing and returns
 /// [`StoreError::Conflict`].
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If the link has a network
-    /// (or a workload or account in its place), [`CodeLimit::judge`] limits the link codes of that network.
+    /// Stores a new link and, unless it is a relink, its inactive key with its MAC. If [`NewLink::network`] is set,
+    /// [`CodeLimit::judge`] limits the link codes of that network, workload or account.
     async fn create_link(
         &self,
         link: NewLink,
@@ -34,9 +34,8 @@ pub trait LinkStore: Send + Sync {
     /// Returns the link with this code.
     async fn find_link(&self, code: &KeyedHash) -> Result<Option<Link>, StoreError>;
 
-    /// Assigns a link to a browser ([`Link::reserve`]), unless too many consents are in progress
-    /// ([`ConsentLimit::judge`]): then returns how long to wait. That limit does not apply to the browser that has the
-    /// link already.
+    /// Assigns a link to a browser ([`Link::reserve`]). Returns how long to wait if too many consents are in progress
+    /// ([`ConsentLimit::judge`]). This limit does not apply to the browser that already has the link.
     ///
     /// [`ConsentLimit::judge`]: crate::link::ConsentLimit::judge
     async fn reserve_link(
@@ -46,7 +45,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Result<Link, Duration>, StoreError>;
 
-    /// Stores the flow that has started at the provider: [`Link::begin_consent`].
+    /// Stores the flow that was started at the provider: [`Link::begin_consent`].
     async fn begin_consent(
         &self,
         link: &Link,
@@ -56,7 +55,7 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Stores the callback that the browser brought back: [`Link::store_callback`].
+    /// Stores the callback of the browser: [`Link::store_callback`].
     async fn store_callback(
         &self,
         link: &Link,
@@ -65,9 +64,9 @@ pub trait LinkStore: Send + Sync {
         poll: PollSchedule,
     ) -> Result<Link, StoreError>;
 
-    /// Leases up to `limit` links whose poll is due at `now` and that nobody has leased. Alternates between the
-    /// networks from which the links were confirmed ([`interleave_networks`]); within a network, takes the longest due
-    /// link first. Skips links at the providers in `busy`. Claiming increments a link's version, so holders of older
+    /// Leases up to `limit` links whose poll is due at `now` and that are not leased. Alternates between the networks
+    /// from which the links were confirmed ([`interleave_networks`]). Within a network, leases the most overdue link
+    /// first. Skips links at the providers in `busy`. Each lease increments the link's version, so holders of older
     /// leases can no longer record anything. A lease that expired without a result counts as a failure, because its
     /// holder may have lost a response.
     ///
@@ -80,7 +79,7 @@ pub trait LinkStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<Link>, StoreError>;
 
-    /// Returns when the next poll is due at a provider that is not `busy`, leased links included.
+    /// Returns when the next poll is due at a provider that is not `busy`. Includes leased links.
     async fn next_poll_at(&self, busy: &[ProviderName]) -> Result<Option<Timestamp>, StoreError>;
 
     /// Ends the lease and schedules the next poll: [`Link::postpone`].
@@ -98,7 +97,7 @@ pub trait LinkStore: Send + Sync {
     /// Stores the tokens of a refresh: [`Link::replace_tokens`].
     async fn store_refreshed(&self, link: &Link, grant: SealedGrant) -> Result<Link, StoreError>;
 
-    /// Holds the tokens of a link until its return code is sent: [`Link::hold`].
+    /// Keeps the tokens in the link until its return code is sent: [`Link::hold`].
     async fn hold_grant(
         &self,
         link: &Link,
@@ -114,12 +113,15 @@ pub trait LinkStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Link, StoreError>;
 
-    /// Completes a link ([`Link::complete`]): creates the account or makes it active again, replaces its tokens and
-    /// gives the link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`]
-    /// decides. If the grant has no refresh token, see [`NewGrant::refresh_token`]. Cancels pending revocations of the
-    /// same person, because some providers revoke by person and would end the new grant too. The audit entry is part of
-    /// the transaction. [`StoreError::Altered`] if the service has not written the key's row for this link;
-    /// [`StoreError::OtherServer`] as [`StoredTokens::relink`] decides.
+    /// Completes a link ([`Link::complete`]): creates the account or reactivates it, replaces its tokens and gives the
+    /// link's key access to it ([`RowMacs::completed`]). Adds the link's labels as [`Labels::added_by`] decides. If the
+    /// grant has no refresh token, see [`NewGrant::refresh_token`]. Cancels pending revocations of the same person,
+    /// because some providers revoke all grants of a person and would end the new grant too. The audit entry is part of
+    /// the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Altered`] if this service did not write the key's row for this link. [`StoreError::OtherServer`]
+    /// as [`StoredTokens::relink`] decides.
     ///
     /// [`StoredTokens::relink`]: crate::grant::StoredTokens::relink
     /// [`Labels::added_by`]: crate::Labels::added_by
@@ -132,8 +134,8 @@ pub trait LinkStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<Account, StoreError>;
 
-    /// Ends a link without an account ([`Link::end`]). Stores `stray`, the tokens that the link held, in the same
-    /// transaction; see [`RevocationStore::store_stray`].
+    /// Ends a link without an account ([`Link::end`]). In the same transaction, stores `stray`, the tokens of the link,
+    /// for revocation ([`RevocationStore::store_stray`]).
     ///
     /// [`RevocationStore::store_stray`]: super::RevocationStore::store_stray
     async fn end_link(
@@ -153,12 +155,12 @@ pub trait LinkStore: Send + Sync {
     /// [`StoreError::Corrupt`] if one of the links cannot be read.
     async fn links_of_key(&self, key: AccessKeyId) -> Result<Vec<Link>, StoreError>;
 
-    /// Counts the links that have ended or expired without an account, up to [`Link::MOST_LEFT_OVER`].
+    /// Counts the links that have ended or expired without an account, up to a count of [`Link::MOST_LEFT_OVER`].
     async fn count_left_over(&self, now: Timestamp) -> Result<u64, StoreError>;
 
-    /// Deletes up to `limit` old links, and their keys that never gave access to an account. A link with an account is
-    /// deleted if it ended before `ended_before`, a link without an account if it ended or expired before
-    /// `left_over_before`. Returns how many links were deleted.
+    /// Deletes up to `limit` old links, together with keys of theirs that never gave access to an account. Deletes a
+    /// link with an account if the link ended before `ended_before`. Deletes a link without an account if the link
+    /// ended or expired before `left_over_before`. Returns how many links were deleted.
     async fn purge_links(
         &self,
         ended_before: Timestamp,
@@ -174,9 +176,10 @@ pub struct NewLink {
     pub code: KeyedHash,
     /// The provider.
     pub provider: ProviderName,
-    /// Who requests the link.
+    /// The client that requests the link.
     pub requester: Requester,
-    /// The keyed hash of the network, workload or account whose link codes are limited; `None` if there is no limit.
+    /// The keyed hash of the network, workload or account whose number of link codes is limited. `None` if there is no
+    /// limit.
     pub network: Option<KeyedHash>,
     /// The key that will give access to the account.
     pub key: NewLinkKey,
@@ -237,11 +240,11 @@ pub enum NewLinkKey {
 pub enum LinkCreation {
     /// The link is stored.
     Created(Box<Link>),
-    /// Another link has this code: the caller tries another code.
+    /// Another link has this code. The caller must try another code.
     CodeTaken,
-    /// Too many links are open: with more, codes could be guessed.
+    /// Too many links are open. With more open links, an attacker could guess a code.
     OverCapacity,
-    /// The requester's network has reached its limit of link codes. It gets the next one after this time.
+    /// The requester's network has reached its limit of link codes. The next request is accepted after this time.
     TooManyCodes(Duration),
     /// The workload's token has been used before.
     TokenUsed,

@@ -1,4 +1,4 @@
-//! The TokenStore port: one trait per subject.
+//! The `TokenStore` port, with one trait per subject.
 
 mod accounts;
 mod admin_sessions;
@@ -46,8 +46,9 @@ pub use webhooks::WebhookStore;
 pub use workloads::{LinkingWorkload, SingleUse, WorkloadStore};
 pub use write_tests::WriteTestStore;
 
-/// Stores links, accounts, tokens, keys and pending revocations. Each method is one use case and one transaction; after
-/// `Ok` the change is durable. The store takes only sealed and hashed values, so no plaintext can be stored by mistake.
+/// Stores links, accounts, tokens, keys and pending revocations. Each method is one transaction, and `Ok` means that
+/// the change is durable. Secrets are passed to the store only encrypted or hashed, so that no plaintext can be stored
+/// by mistake.
 ///
 /// An adapter implements the seventeen traits and then this trait, which has no methods.
 pub trait TokenStore:
@@ -71,7 +72,7 @@ pub trait TokenStore:
 {
 }
 
-/// Why a store operation failed. The `source` of the error is for the log.
+/// Why a store operation failed. The `source` of the error is written to the log only.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The row was changed or deleted since it was read.
@@ -80,22 +81,22 @@ pub enum StoreError {
     /// The stored data is invalid.
     #[error("the stored data is invalid")]
     Corrupt(#[source] Box<dyn Error + Send + Sync>),
-    /// Somebody without the secret key has changed a row.
+    /// A row was changed by somebody without the secret key.
     #[error(transparent)]
     Altered(#[from] AlteredKey),
     /// The account was linked at another server.
     #[error(transparent)]
     OtherServer(#[from] OtherServer),
-    /// The store cannot be reached, or does not respond in time.
+    /// The store is unreachable, or does not respond in time.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The store works, but others have locked the row or use all connections: retry soon.
+    /// The row is locked, or all connections are in use. A retry will probably succeed soon.
     #[error("the row is locked, or all connections are in use")]
     Busy(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl From<TransitionError> for StoreError {
-    /// The link has changed since the caller read it.
+    /// A rejected transition means that the link has changed since the caller read it.
     fn from(_: TransitionError) -> Self {
         Self::Conflict
     }

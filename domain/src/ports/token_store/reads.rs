@@ -11,9 +11,9 @@ use crate::secret::KeyedHash;
 /// Reads the accounts that keys give access to.
 #[async_trait]
 pub trait ReadStore: Send + Sync {
-    /// Returns the key with this hash and what it gives access to. If the key has an account, its tokens are read in
-    /// the same statement. Expired keys are returned too. If the key's link is completed during the call, the tokens
-    /// may be missing although the key now has an account.
+    /// Returns the key with this hash and what it gives access to. If the key has an account, the tokens are read in
+    /// the same statement. Expired keys are returned too. If the key's link is completed during the call, the key may
+    /// have an account but the tokens may be missing.
     async fn open_key(&self, key: &KeyedHash) -> Result<Option<OpenedKey>, StoreError>;
 
     /// Returns the keys in `seen` for which [`ReadStore::open_key`] would now return a different result.
@@ -28,11 +28,12 @@ pub trait ReadStore: Send + Sync {
 pub struct OpenedKey {
     /// The key.
     pub holder: KeyHolder,
-    /// The tokens of its account, read together with the key; `None` for a key that had no account a moment ago.
+    /// The tokens of the key's account, read together with the key. `None` if the key had no account when the tokens
+    /// were read.
     pub grant: Option<OpenedGrant>,
 }
 
-/// Sealed tokens with the version of their rows, by which [`ReadStore::changed`] notices that the rows have changed.
+/// Sealed tokens with the version of their rows. [`ReadStore::changed`] compares this version to detect changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedGrant {
     /// The tokens.
@@ -41,6 +42,6 @@ pub struct OpenedGrant {
     pub version: RowVersion,
 }
 
-/// The version of the rows behind an [`OpenedGrant`]. Only the store that made it can interpret it.
+/// The version of the rows behind an [`OpenedGrant`]. Only the store that created the version can interpret it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowVersion(pub Arc<str>);

@@ -11,13 +11,13 @@ use crate::grant::{
 };
 use crate::time::Timestamp;
 
-/// Leases for using refresh tokens, and the results of refreshes.
+/// Leases refresh tokens, and stores the results of refreshes.
 #[async_trait]
 pub trait RefreshStore: Send + Sync {
-    /// Leases up to `limit` accounts whose refresh has been due for at least `overdue_by` at `now` and that nobody has
-    /// leased, longest overdue first. Skips accounts at the providers in `busy`. Claiming increments the lease's
-    /// version. If an earlier lease expired without a result, its holder may have used the refresh token: this is
-    /// recorded in [`Attempts::ambiguous`].
+    /// Leases up to `limit` accounts whose refresh has been due for at least `overdue_by` at `now` and that are not
+    /// leased, the most overdue first. Skips accounts at the providers in `busy`. Each lease increments the lease's
+    /// version. If an earlier lease expired without a result, its holder may have used the refresh token.
+    /// [`Attempts::ambiguous`] records this.
     ///
     /// [`Attempts::ambiguous`]: crate::grant::refresh::Attempts::ambiguous
     async fn claim_due_refreshes(
@@ -29,9 +29,12 @@ pub trait RefreshStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<StoredTokens>, StoreError>;
 
-    /// [Leases](StoredTokens::claim) one account, due or not, and makes its refresh due, so that an interrupted refresh
-    /// continues as soon as the lease expires. [`StoreError::Conflict`] if the lease is held or is not the one that the
-    /// caller read, or if there is no refresh token.
+    /// [Leases](StoredTokens::claim) one account, even if its refresh is not due. Makes the refresh due, so that an
+    /// interrupted refresh is retried as soon as the lease expires.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account is leased, if its lease version is no longer `seen`, or if there is no
+    /// refresh token.
     async fn claim_refresh(
         &self,
         account: AccountId,
@@ -40,11 +43,11 @@ pub trait RefreshStore: Send + Sync {
         lease_until: Timestamp,
     ) -> Result<StoredTokens, StoreError>;
 
-    /// Returns when the next refresh is due at a provider that is not `busy`, leased accounts included.
+    /// Returns when the next refresh is due at a provider that is not `busy`. Includes leased accounts.
     async fn next_refresh_at(&self, busy: &[ProviderName])
     -> Result<Option<Timestamp>, StoreError>;
 
-    /// Ends a lease under which nothing was sent. Does nothing if somebody else holds the lease now.
+    /// Ends a lease whose holder has not sent the refresh token. Does nothing if the lease now has another version.
     async fn release_refresh(
         &self,
         account: AccountId,
@@ -52,9 +55,11 @@ pub trait RefreshStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Records the provider's response to the refresh token of a generation, as [`StoredTokens::record_refresh`]
-    /// decides. Ends the lease if it is still `lease`. An audit entry about [what has
-    /// changed](crate::audit::AuditEvent::of_refresh) is part of the transaction. [`StoreError::Conflict`] if the
-    /// account is gone, or its tokens now have another origin.
+    /// decides. Ends the lease if its version is still `lease`. An audit entry about [the
+    /// change](crate::audit::AuditEvent::of_refresh) is part of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the account is gone, or its tokens now have another origin.
     async fn record_refresh(
         &self,
         account: AccountId,
@@ -64,9 +69,9 @@ pub trait RefreshStore: Send + Sync {
         audit: AuditDraft,
     ) -> Result<RecordedRefresh, StoreError>;
 
-    /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if it is still `lease`. Returns
-    /// whether the failure was recorded. An audit entry about [what has changed](crate::audit::AuditEvent::of_refresh)
-    /// is part of the transaction.
+    /// Records a failure, as [`StoredTokens::record_failure`] decides. Ends the lease if its version is still `lease`.
+    /// Returns whether the failure was recorded. An audit entry about [the
+    /// change](crate::audit::AuditEvent::of_refresh) is part of the transaction.
     async fn record_refresh_failure(
         &self,
         account: AccountId,
@@ -78,7 +83,7 @@ pub trait RefreshStore: Send + Sync {
 
     /// Records that the refresh tokens of these accounts may have been used already ([`Attempts::ambiguous`]), and
     /// reschedules their next refresh. Accounts that are not degraded yet become degraded with `fault`. Skips accounts
-    /// without a scheduled refresh. Returns how many were marked.
+    /// without a scheduled refresh. Returns how many accounts were marked.
     ///
     /// [`Attempts::ambiguous`]: crate::grant::refresh::Attempts::ambiguous
     async fn mark_suspect(
@@ -93,6 +98,6 @@ pub trait RefreshStore: Send + Sync {
 pub enum RecordedRefresh {
     /// The tokens are stored.
     Stored,
-    /// Other tokens were stored first, so these were dropped.
+    /// Newer tokens were already stored, so these were discarded.
     Superseded,
 }

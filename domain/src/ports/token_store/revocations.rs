@@ -1,4 +1,4 @@
-//! The outbox of tokens that are to be revoked.
+//! The outbox of revocations.
 
 use async_trait::async_trait;
 
@@ -9,15 +9,16 @@ use crate::grant::revocation::{
 use crate::grant::{AccountKey, LeaseVersion, ProviderName};
 use crate::time::Timestamp;
 
-/// The outbox of tokens to be revoked at providers, and the results. A revocation that has ended contains no token.
+/// Stores tokens to be revoked at providers, and the results of the revocations. A revocation that has ended contains
+/// no token.
 #[async_trait]
 pub trait RevocationStore: Send + Sync {
-    /// Stores tokens that belong to no account, to be revoked, unless the person is known and has an account. Returns
-    /// whether they were stored.
+    /// Stores tokens that belong to no account, so that they are revoked. Stores nothing if the person is known and has
+    /// an account. Returns whether the tokens were stored.
     async fn store_stray(&self, stray: NewRevocation) -> Result<bool, StoreError>;
 
-    /// Leases up to `limit` revocations that are due at `now` and that nobody has leased, longest overdue first. Skips
-    /// revocations at the providers in `busy`. Claiming increments the lease's version.
+    /// Leases up to `limit` revocations that are due at `now` and not leased, the most overdue first. Skips revocations
+    /// at the providers in `busy`. Each lease increments the lease's version.
     async fn claim_due_revocations(
         &self,
         now: Timestamp,
@@ -26,15 +27,16 @@ pub trait RevocationStore: Send + Sync {
         busy: &[ProviderName],
     ) -> Result<Vec<RevocationLease>, StoreError>;
 
-    /// Returns when the next revocation is due at a provider that is not `busy`, leased revocations included.
+    /// Returns when the next revocation is due at a provider that is not `busy`. Includes leased revocations.
     async fn next_revocation_at(
         &self,
         busy: &[ProviderName],
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Records whose tokens a revocation contains, and cancels it if that person has an account. `None` means that the
-    /// provider does not identify the person. Then every account of an unknown person at this provider may be theirs,
-    /// so one such account is enough to cancel. Returns whether there is still something to revoke under this lease.
+    /// Records whose tokens a revocation contains, and cancels the revocation if this person has an account. `None`
+    /// means that the provider does not identify the person. Any account of an unknown person at this provider may then
+    /// belong to them, so one such account is enough to cancel. Returns whether the tokens must still be revoked under
+    /// this lease.
     async fn attribute_revocation(
         &self,
         lease: &RevocationLease,
@@ -42,16 +44,16 @@ pub trait RevocationStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Returns the latest deadline of the links that hold tokens of this person and wait for their return code; `None`
-    /// if there is no such link before its deadline.
+    /// Returns the latest deadline of the links that hold tokens of this person and wait for their return code. Ignores
+    /// links past their deadline.
     async fn tokens_held_until(
         &self,
         person: &AccountKey,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Records the result of an attempt and ends the lease, if the lease is still `lease` and the revocation has not
-    /// ended. Returns whether the result was recorded.
+    /// Records the result of an attempt and ends the lease. Returns `false` and records nothing if the lease's version
+    /// is no longer `lease` or the revocation has ended.
     async fn record_revocation(
         &self,
         id: RevocationId,
@@ -63,7 +65,7 @@ pub trait RevocationStore: Send + Sync {
     /// Returns a revocation.
     async fn revocation(&self, id: RevocationId) -> Result<Option<Revocation>, StoreError>;
 
-    /// Returns up to `limit` revocations with numbers above `after`, in the order of their numbers.
+    /// Returns up to `limit` revocations after the revocation `after`, in the order of their numbers.
     async fn revocations(
         &self,
         after: Option<RevocationId>,

@@ -1,4 +1,4 @@
-//! Sealed values in general: which keys they need, and how they are re-encrypted.
+//! Sealed (encrypted) values, regardless of their meaning: the keys that they need, and their re-encryption.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,27 @@ use crate::grant::AccountKey;
 use crate::grant::revocation::RevocationReference;
 use crate::secret::{KeyedHash, SealId, Sealed};
 
-/// The hash key, and all sealed values regardless of their meaning.
+/// Stores the hash key, and re-encrypts sealed values.
 #[async_trait]
 pub trait SealStore: Send + Sync {
     /// Returns the sealed hash key, if the store has one.
     async fn hash_key(&self) -> Result<Option<Sealed>, StoreError>;
 
-    /// Stores `candidate` as the hash key if the store has none. Returns the stored hash key. [`StoreError::Conflict`]
-    /// if the store has no hash key but other data, or is the target of a running copy: a new hash key would not match
-    /// the existing hashes.
+    /// Stores `candidate` as the hash key if the store has none. Returns the stored hash key.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the store has no hash key but has other data, or is the target of a running copy. A
+    /// new hash key would not match the existing hashes.
     async fn init_hash_key(&self, candidate: Sealed) -> Result<Sealed, StoreError>;
 
     /// Replaces the hash key `seen` with `by`. Returns `false` and changes nothing if another hash key is stored.
     async fn replace_hash_key(&self, seen: &Sealed, by: &Sealed) -> Result<bool, StoreError>;
 
-    /// Returns the keys with which stored values were sealed. The cost does not depend on the number of values.
+    /// Returns which keys sealed the stored values. The cost does not grow with the number of values.
     async fn seals_in_use(&self) -> Result<BTreeSet<SealId>, StoreError>;
 
-    /// Returns up to `limit` owners of a kind that have a value sealed by another key than `current`, with numbers
-    /// above `after`, in the order of their numbers. A row that cannot be read does not hide the others.
+    /// Returns up to `limit` owners of a kind that have a value sealed by a different key from `current`, with numbers
+    /// greater than `after` and in the order of their numbers. An unreadable row does not prevent reading the others.
     async fn rows_sealed_otherwise(
         &self,
         owners: OwnerKind,
@@ -48,7 +50,7 @@ pub enum OwnerKind {
     Service,
     /// Accounts: their tokens.
     Account,
-    /// Links: the values that they hold while a person consents.
+    /// Links: their secrets while a person consents.
     Link,
     /// Revocations: the tokens to be revoked.
     Revocation,
@@ -70,8 +72,8 @@ pub enum SecretKind {
     RefreshToken,
     /// An ID token.
     IdToken,
-    /// Extra members of a token response. For an account, they are always sealed together with the access token, so
-    /// both need the same key.
+    /// Extra members of a token response. In an account, these members and the access token are always sealed at the
+    /// same time, with the same key.
     Extra,
     /// A device code.
     DeviceCode,
@@ -117,7 +119,7 @@ impl From<&RevocationReference> for SealedTo {
 /// An owner with its sealed values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedRow {
-    /// The store's number.
+    /// The store's number of the owner.
     pub id: i64,
     /// The owner.
     pub owner: SealedTo,
@@ -125,7 +127,7 @@ pub struct SealedRow {
     pub values: Vec<SealedValue>,
 }
 
-/// The number of a row that cannot be read.
+/// The number of an unreadable row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DamagedRow(pub i64);
 

@@ -5,18 +5,17 @@ use crate::audit::{AuditNumber, SignedEntry};
 use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
 
-/// The position of each receiver in the audit log, shared by all replicas.
+/// Stores the webhook receivers and their positions in the audit log, shared by all replicas.
 #[async_trait]
 pub trait WebhookStore: Send + Sync {
-    /// Returns all receivers, by name.
+    /// Returns all receivers, sorted by name.
     async fn receivers(&self) -> Result<Vec<Receiver>, StoreError>;
 
     /// Returns a receiver.
     async fn receiver(&self, name: &ReceiverName) -> Result<Option<Receiver>, StoreError>;
 
-    /// Adds a receiver that gets the events after `position`, or after the last entry of the log if `position` is
-    /// `None`. The audit entry is part of the transaction. Returns `false` and stores nothing if the receiver exists
-    /// already.
+    /// Adds a receiver for the events after `position`, or after the last entry of the log if `position` is `None`. The
+    /// audit entry is part of the transaction. Returns `false` and stores nothing if the receiver already exists.
     async fn add_receiver(
         &self,
         name: &ReceiverName,
@@ -25,7 +24,7 @@ pub trait WebhookStore: Send + Sync {
         audit: SignedEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Stores the next state of a receiver. Returns `false` and stores nothing if `next` does not follow the stored
-    /// version.
+    /// Stores the next state of a receiver. Returns `false` and stores nothing if the version of `next` does not
+    /// directly follow the stored version.
     async fn save_receiver(&self, next: &Receiver) -> Result<bool, StoreError>;
 }

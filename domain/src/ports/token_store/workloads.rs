@@ -6,18 +6,18 @@ use crate::secret::KeyedHash;
 use crate::time::Timestamp;
 use crate::workload::{NewWorkload, WorkloadAccess, WorkloadRecord};
 
-/// Workloads that may use accounts, and single-use tokens. A workload is deleted with its key.
+/// Stores workloads that may use accounts, and used single-use tokens. A workload is deleted with its key.
 #[async_trait]
 pub trait WorkloadStore: Send + Sync {
     /// Returns the workloads with this identity whose keys have not expired at `now`, and what these keys give access
-    /// to, from one snapshot.
+    /// to. Reads everything from one snapshot.
     async fn find_workloads(
         &self,
         identity: &KeyedHash,
         now: Timestamp,
     ) -> Result<Vec<WorkloadAccess>, StoreError>;
 
-    /// Returns up to `limit` workloads of an account with numbers above `after`, in the order of their numbers.
+    /// Returns up to `limit` workloads of an account after the key `after`, in the order of their keys' numbers.
     async fn workloads(
         &self,
         account: AccountId,
@@ -40,9 +40,9 @@ pub trait WorkloadStore: Send + Sync {
 /// A single-use token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SingleUse {
-    /// The hash by which a second use is recognised.
+    /// The hash of the token, which detects a second use.
     pub hash: KeyedHash,
-    /// When the token expires. Until then its use must be remembered.
+    /// When the token expires. The store must keep the hash until then.
     pub expires_at: Timestamp,
 }
 
@@ -51,6 +51,6 @@ pub struct SingleUse {
 pub struct LinkingWorkload {
     /// The token with which the workload authenticates.
     pub token: SingleUse,
-    /// The workload that uses the link's new key; `None` on a relink, where the old key stays.
+    /// The workload that uses the link's new key. `None` for a relink, because a relink creates no key.
     pub binding: Option<NewWorkload>,
 }

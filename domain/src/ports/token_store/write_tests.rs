@@ -6,12 +6,12 @@ use async_trait::async_trait;
 
 use super::StoreError;
 
-/// Tells whether the store can commit at the moment.
+/// Tests whether the store can commit at the moment.
 #[async_trait]
 pub trait WriteTestStore: Send + Sync {
-    /// Checks that a row of tokens can be stored: commits 64 KiB, because a small write may fit where a row of tokens
-    /// does not. Skips the check if no write of this process has failed since the last successful check. If `within` is
-    /// given, skips the check only if a write was also committed within that time. For a second after a failed check,
-    /// fails again without checking.
+    /// Checks that a row of tokens can be stored. Commits 64 KiB, because on a nearly full disk a smaller write may
+    /// succeed where a row of tokens does not fit. Skips the check if no write of this process has failed since the
+    /// last successful check. If `within` is given, skips the check only if a write was also committed within that
+    /// time. For one second after a failed check, fails again without checking.
     async fn test_write(&self, within: Option<Duration>) -> Result<(), StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Accounts, tokens and keys in memory.
+//! Accounts and their tokens in memory.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use crate::audit::{
 use crate::ports::{AuditStore, Chained, StoreError};
 use crate::time::Timestamp;
 
-/// Entries that are not numbered yet, and numbered ones.
+/// The audit log: entries that are not numbered yet, and numbered entries.
 #[derive(Default)]
 pub(super) struct Audit {
     kept: Vec<SignedEntry>,
@@ -114,7 +114,7 @@ impl AuditStore for MemoryStore {
 }
 
 impl State {
-    /// Adds an entry, unless one with its reference was added before.
+    /// Adds an entry, unless an entry with the same reference was added before.
     pub(super) fn keep_entry(&mut self, entry: SignedEntry) {
         if self.audit.references.insert(entry.content.reference) {
             self.audit.kept.push(entry);
@@ -122,7 +122,7 @@ impl State {
     }
 }
 
-/// Whether a filter admits an entry.
+/// Whether a filter selects an entry.
 fn admits(filter: &AuditFilter, content: &AuditContent) -> bool {
     let equals = |wanted: Option<i64>, is: Option<i64>| wanted.is_none() || wanted == is;
     equals(filter.account.map(|a| a.0), content.account.map(|a| a.0))

@@ -59,7 +59,7 @@ impl CensusStore for MemoryStore {
     }
 }
 
-/// Returns `None` if the grant does not end soon, otherwise whether a refresh will prevent the end.
+/// Returns whether a refresh will prevent the end of the grant. `None` if the grant does not end soon.
 fn dies(tokens: &StoredTokens, now: Timestamp, outages: &[Outage]) -> Option<bool> {
     let account = &tokens.account;
     let status = account.clone().as_of(now, outages).status;

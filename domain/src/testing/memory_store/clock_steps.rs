@@ -1,4 +1,4 @@
-//! Repairs times in memory that a clock stored while it was ahead.
+//! Repairs times in memory that were stored while the clock was ahead.
 
 use std::time::Duration;
 
@@ -87,9 +87,9 @@ impl ClockStepStore for MemoryStore {
 }
 
 impl StoredTokens {
-    /// If the tokens were obtained before the clock was set back, makes their refresh due. Their remaining lifetime is
-    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` for any other tokens, and
-    /// for those that are not refreshed.
+    /// Makes the refresh due if the tokens were obtained before the clock was set back. The remaining lifetime is
+    /// unknown, so the access token counts as expired. A pause after a failure stays. `None` if the tokens were not
+    /// obtained in the future, or if no refresh is scheduled.
     #[must_use]
     pub fn after_clock_step(&self, now: Timestamp) -> Option<Self> {
         let is_ahead = self.obtained_at > now + OBTAINED_AHEAD;
@@ -105,7 +105,7 @@ impl StoredTokens {
     }
 }
 
-/// Returns the schedule of a link whose next poll is too far beyond its interval, although the provider has answered.
+/// Returns a new schedule for a link without failures whose next poll is too far beyond its interval.
 fn sooner_poll(link: &Link, now: Timestamp) -> Option<PollSchedule> {
     let polled = matches!(link.state, LinkState::Authorizing(_));
     let poll = link.poll.filter(|poll| polled && poll.failures == 0)?;

@@ -224,7 +224,7 @@ impl State {
         Ok(KeyCreation::Created(record))
     }
 
-    /// Adds the key of a new link, inactive until the link is complete.
+    /// Adds the key of a new link. The key is inactive until the link is complete.
     pub(super) fn insert_inert_key(
         &mut self,
         key: InertKey,

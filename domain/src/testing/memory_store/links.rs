@@ -199,7 +199,7 @@ impl LinkStore for MemoryStore {
 }
 
 impl State {
-    /// Returns the consents in progress: those of the network from which this one is confirmed, and all.
+    /// Counts the consents in progress, from the network of `by` and from all networks.
     fn consents_in_progress(&self, by: &Confirmation, now: Timestamp) -> ConsentsInProgress {
         let open = self.links.values().filter(|link| is_open(link, now));
         let from = open.filter_map(|link| link.confirmed_from);
@@ -211,7 +211,7 @@ impl State {
         }
     }
 
-    /// Returns when the network of a link got the oldest of the codes that count towards its limit.
+    /// Returns when the network of a link got its `most`-th latest counted code, as [`CodeLimit::judge`] expects.
     fn full_since(&self, link: &NewLink, open: u64, limit: CodeLimit) -> Option<Timestamp> {
         let network = link.network?;
         let quota = limit.of_network(open);
@@ -267,7 +267,7 @@ impl State {
         Ok(LinkCreation::Created(Box::new(kept)))
     }
 
-    /// Returns the number of the key of a link, and the key if it is new.
+    /// Returns the id of a link's key, and the key itself if it is new.
     fn key_of(&mut self, link: &NewLink) -> Result<(AccessKeyId, Option<InertKey>), StoreError> {
         match link.key {
             NewLinkKey::Relink { key, account } => self
@@ -280,7 +280,7 @@ impl State {
         }
     }
 
-    /// Changes a link if it still has the version that the caller has read.
+    /// Changes a link if its version is unchanged since the caller read it.
     pub(super) fn change_link(
         &mut self,
         read: &Link,
@@ -342,17 +342,18 @@ impl State {
 }
 
 impl Link {
-    /// Returns when the link may be claimed: at its next poll, or when its lease expires if that is later.
+    /// Returns when the link may be leased: at its next poll, or when its current lease expires if that is later.
     pub fn due_at(&self) -> Option<Timestamp> {
         let next_at = self.poll?.next_at;
         Some(self.lease_until.map_or(next_at, |until| until.max(next_at)))
     }
 
-    /// Leases a link whose poll is due. The version is the fencing token: holders of older leases can change nothing. A
-    /// lease that expired without a result counts as a failure, because its holder may have lost a response.
+    /// Leases a link whose poll is due. The link's version is the fencing token, so holders of older leases cannot
+    /// change the link. A lease that expired without a result counts as a failure, because its holder may have lost a
+    /// response.
     ///
     /// # Errors
-    /// The link is not due, or somebody else holds its lease.
+    /// The link is not due or is leased.
     pub fn claim(&self, now: Timestamp, lease_until: Timestamp) -> Result<Self, TransitionError> {
         self.due_at()
             .filter(|due_at| *due_at <= now)
@@ -375,8 +376,8 @@ fn is_open(link: &Link, now: Timestamp) -> bool {
     link.ended_at().is_none() && !link.is_past_deadline(now)
 }
 
-/// Whether a link may be deleted because it ended or expired before `moment`. A link with a lease or with tokens does not
-/// expire.
+/// Whether a link may be deleted because it ended or expired before `moment`. A link with tokens does not expire, and a
+/// leased link does not expire before its lease.
 fn was_over_before(link: &Link, moment: Timestamp) -> bool {
     match (&link.state, link.ended_at()) {
         (_, Some(at)) => at < moment,

@@ -45,8 +45,8 @@ use crate::workload::NewWorkload;
 #[derive(Default)]
 pub struct MemoryStore(Mutex<State>);
 
-/// The stored rows, keyed by the numbers inside their ids. All kinds of rows share one sequence of numbers, so that
-/// mixing up ids fails a test.
+/// The stored rows by the numbers in their ids. All kinds of rows share one sequence of numbers, so that a test fails
+/// if ids are mixed up.
 #[derive(Default)]
 struct State {
     hash_key: Option<Sealed>,
@@ -80,7 +80,8 @@ struct State {
 impl TokenStore for MemoryStore {}
 
 impl MemoryStore {
-    /// Fails the next `times` attempts to record refreshed tokens, a poll without a result, or a revocation.
+    /// Fails the next `times` attempts to record refreshed tokens, a poll without a result, or the result of a
+    /// revocation.
     pub fn refuse_recordings(&self, times: u32) {
         self.lock().recordings_to_refuse = times;
     }
@@ -100,12 +101,12 @@ impl MemoryStore {
         self.lock().is_silent = is_silent;
     }
 
-    /// Rejects rows of tokens, as on a full disk, or accepts them again.
+    /// Makes the store reject rows of tokens, as on a full disk, or accept them again.
     pub fn be_full(&self, is_full: bool) {
         self.lock().is_full = is_full;
     }
 
-    /// Makes all rows of tokens unreadable when refreshed tokens are recorded, or readable again.
+    /// Makes recording refreshed tokens fail, as if all rows of tokens were damaged, or work again.
     pub fn be_damaged(&self, is_damaged: bool) {
         self.lock().is_damaged = is_damaged;
     }
@@ -115,7 +116,7 @@ impl MemoryStore {
         self.lock().is_away = is_away;
     }
 
-    /// Returns the number of reads of keys and sessions, and of confirmations.
+    /// Returns how often keys, sessions or row versions were read.
     pub fn reads(&self) -> u64 {
         self.lock().reads
     }
@@ -131,7 +132,7 @@ impl MemoryStore {
         self.lock().keys.values_mut().for_each(|key| key.mac = None);
     }
 
-    /// Makes a key point to another account, as an attacker could who has access to the database but not the secret
+    /// Makes a key point to another account. An attacker with access to the database could do this without the secret
     /// key.
     pub fn point_key_to(&self, key: AccessKeyId, account: AccountId) {
         if let Some(key) = self.lock().keys.get_mut(&key.0) {
@@ -139,7 +140,7 @@ impl MemoryStore {
         }
     }
 
-    /// Swaps the persons and the tokens of two accounts, as an attacker could who has access to the database but not
+    /// Swaps the people and the tokens of two accounts. An attacker with access to the database could do this without
     /// the secret key.
     pub fn swap_people(&self, one: AccountId, other: AccountId) {
         let accounts = &mut self.lock().accounts;
@@ -152,15 +153,15 @@ impl MemoryStore {
         }
     }
 
-    /// Stores that the provider did not identify the person of an account, as an attacker could who has access to the
-    /// database but not the secret key.
+    /// Marks the person of an account as not identified by the provider. An attacker with access to the database could
+    /// do this without the secret key.
     pub fn forget_identity(&self, account: AccountId) {
         if let Some(tokens) = self.lock().accounts.get_mut(&account.0) {
             tokens.account.identified = false;
         }
     }
 
-    /// Replaces a link, as an attacker could who has access to the database but not the secret key.
+    /// Replaces a link. An attacker with access to the database could do this without the secret key.
     pub fn replace_link(&self, link: Link) {
         self.lock().links.insert(link.id.0, link);
     }
@@ -170,7 +171,7 @@ impl MemoryStore {
     }
 }
 
-/// Fails, and counts `times` down, until it is zero.
+/// Fails and decrements `times`. Succeeds once `times` is zero.
 fn refuse(times: &mut u32) -> Result<(), StoreError> {
     match times.checked_sub(1) {
         Some(left) => {

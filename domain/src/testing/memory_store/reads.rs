@@ -32,7 +32,7 @@ impl ReadStore for MemoryStore {
 }
 
 impl State {
-    /// Counts a read of a key, and fails if the test wants that.
+    /// Counts a read, and fails after [`MemoryStore::be_away`].
     pub(super) fn admit_read(&mut self) -> Result<(), StoreError> {
         self.reads += 1;
         if self.is_away {

@@ -131,7 +131,7 @@ fn entry(audit: AuditDraft, before: &StoredTokens, after: &StoredTokens) -> Opti
     Some(audit.entry(event))
 }
 
-/// Returns when an account may be claimed: at its next refresh, or when its lease expires if that is later.
+/// Returns when an account may be leased: at its next refresh, or when its current lease expires if that is later.
 pub(super) fn due_at(tokens: &StoredTokens) -> Option<Timestamp> {
     let next_at = tokens.account.next_refresh_at?;
     Some(

@@ -169,7 +169,8 @@ impl State {
         true
     }
 
-    /// Whether a person has an account; with `None`, whether any account belongs to an unknown person.
+    /// Whether a person has an account at the provider. With `None`, whether any account there belongs to an unknown
+    /// person.
     fn is_alive(&self, provider: &ProviderName, person: Option<&str>) -> bool {
         let accounts = self.accounts.values().map(|tokens| &tokens.account);
         let mut accounts = accounts.filter(|account| account.key.provider == *provider);

@@ -69,7 +69,7 @@ impl SealStore for MemoryStore {
     }
 }
 
-/// A sealed value in its row, and its kind.
+/// The kind of a sealed value, and the value in its row.
 type Slot<'a> = (SecretKind, &'a mut Sealed);
 
 impl State {

@@ -9,17 +9,17 @@ use crate::vault::RowMacs;
 use crate::webhook::{Receiver, ReceiverName};
 
 impl MemoryStore {
-    /// Deletes all receivers, as an attacker could who can write to the database.
+    /// Deletes all receivers. An attacker with write access to the database could do this.
     pub fn forget_receivers(&self) {
         self.lock().receivers.clear();
     }
 
-    /// Empties the audit log, as an operator does to begin a new one.
+    /// Empties the audit log, as an operator does to begin a new log.
     pub fn begin_new_audit_log(&self) {
         self.lock().audit.clear();
     }
 
-    /// Loses the entries of the audit log after these earlier ends, as in a failover to a standby that lags behind.
+    /// Removes the audit log's entries after these earlier ends, as in a failover to a standby that lags behind.
     pub fn cut_audit_log(&self, ends: AuditEnds) {
         self.lock().audit.cut(ends);
     }

@@ -80,14 +80,14 @@ impl WorkloadStore for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Changes the stored workload of a key, as an attacker with access to the database could.
+    /// Changes the stored workload of a key. An attacker with access to the database could do this.
     pub fn change_workload(&self, key: AccessKeyId, change: impl FnOnce(&mut NewWorkload)) {
         if let Some(kept) = self.lock().workloads.get_mut(&key.0) {
             change(kept);
         }
     }
 
-    /// Calls `show` with the stored workload of each key.
+    /// Calls `show` for each key with its stored workload.
     pub fn each_workload(&self, mut show: impl FnMut(AccessKeyId, &NewWorkload)) {
         for (number, kept) in &self.lock().workloads {
             show(AccessKeyId(*number), kept);

@@ -1,4 +1,4 @@
-//! Tests whether the store in memory has room.
+//! Tests whether the store in memory accepts writes.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ impl WriteTestStore for MemoryStore {
 }
 
 impl State {
-    /// Fails while there is no room for a row of tokens.
+    /// Fails if the test has made the store full.
     pub(super) fn take_tokens(&mut self) -> Result<(), StoreError> {
         if self.is_full {
             self.has_failed = true;

@@ -28,7 +28,7 @@ fn text(value: &str) -> ClaimValue {
     ClaimValue::Text(value.to_owned())
 }
 
-/// A token of each platform in its documented shape.
+/// Returns the documented claims of a platform's token.
 fn claims(preset: Preset) -> Vec<(&'static str, ClaimValue)> {
     let mut claims = vec![
         ("iss", text("https://issuer.example")),

@@ -1,4 +1,4 @@
-//! Outages: while a provider serves nobody, the service probes it with one account after another.
+//! Outages. While a provider fails for all accounts, the service probes it with one account at a time.
 
 #[cfg(test)]
 mod tests;
@@ -10,20 +10,21 @@ use crate::grant::{AccountId, ProviderName};
 use crate::time::Timestamp;
 
 /// An outage begins when this many different accounts have failed in a row without a definite response. For fewer
-/// accounts, their own backoff suffices.
+/// accounts, the backoff of each account suffices.
 pub const OUTAGE_AFTER: usize = 5;
-/// Until this many accounts without earlier failures have been probed, probes are sent one second apart. Then the pause
-/// grows. So up to this many accounts that fail for their own reasons delay a healthy account by one second each.
+/// How many accounts without earlier failures are probed at intervals of one second, before the pause between probes
+/// grows. An account may fail for a reason of its own. Up to this number, each such account delays a healthy account by
+/// only one second.
 const QUICK_PROBES: u32 = 25;
 const FIRST_PROBE_PAUSE: Duration = Duration::from_secs(1);
-/// The longest pause between two probes, unless the provider asks for a longer one. It also limits how long a healthy
-/// account waits if it becomes due during an outage.
+/// The longest pause between two probes, unless the provider requests a longer pause. It also limits the wait of a
+/// healthy account that becomes due during an outage.
 const LONGEST_PROBE_PAUSE: Duration = Duration::from_secs(60);
-/// The longest `Retry-After` that delays other accounts; the account that received it may wait longer. A healthy
+/// The longest `Retry-After` that delays other accounts. The account that received it may wait longer. A healthy
 /// account with a one-hour token is refreshed three to six minutes before the expiry, so it is still probed in time.
 const LONGEST_RETRY_AFTER_FOR_OTHERS: Duration = Duration::from_secs(180);
 /// How far in the future the next probe may be, including the extra wait of accounts that have failed or were probed
-/// before. A later time was stored by a clock that has been set back since.
+/// before. A later time was stored before the clock was set back.
 pub const PROBE_HORIZON: Duration =
     LONGEST_RETRY_AFTER_FOR_OTHERS.saturating_add(LONGEST_PROBE_PAUSE);
 /// Bounds the exponent, because [`Duration::mul_f64`] panics on overflow.
@@ -31,7 +32,7 @@ const MOST_GROWTH: u32 = 16;
 /// How many probed accounts are remembered.
 const PROBED_AT_MOST: usize = 1000;
 
-/// The version of an outage. Every change makes it greater, and so does a later outage of the same provider.
+/// The version of an outage. It increases with every change, and with every later outage of the same provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutageVersion {
     /// The store's number of the outage; 0 until it is stored.
@@ -50,11 +51,11 @@ pub struct Outage {
     pub version: OutageVersion,
     /// When the next probe may be sent.
     pub probe_at: Timestamp,
-    /// How many accounts were probed that had not failed before.
+    /// The number of probed accounts that had no earlier failure.
     pub first_probes: u32,
-    /// The error that waiting accounts show.
+    /// The error that is shown for waiting accounts.
     pub fault: Fault,
-    /// The accounts that were probed in this outage, the latest last.
+    /// The accounts that were probed in this outage, in the order of their latest probe.
     pub probed: Vec<ProbedAccount>,
 }
 
@@ -63,7 +64,7 @@ pub struct Outage {
 pub struct ProbedAccount {
     /// The account.
     pub account: AccountId,
-    /// How often it was probed.
+    /// How often the account was probed.
     pub times: u32,
 }
 
@@ -72,12 +73,12 @@ pub struct ProbedAccount {
 pub struct WaitingAccount {
     /// The account.
     pub account: AccountId,
-    /// Its failures in a row.
+    /// The account's failures in a row.
     pub failures: u32,
 }
 
 impl Outage {
-    /// Begins an outage now.
+    /// Creates an outage that begins now.
     pub fn begin(
         provider: ProviderName,
         fault: Fault,
@@ -103,7 +104,8 @@ impl Outage {
         self
     }
 
-    /// Whether a probe may be sent now. A time beyond `PROBE_HORIZON` was stored by a wrong clock, and counts as past.
+    /// Whether a probe may be sent now. A time beyond `PROBE_HORIZON` was stored while the clock was ahead, and counts
+    /// as past.
     pub fn is_probe_due(&self, now: Timestamp) -> bool {
         !self.probe_at.is_ahead(now, PROBE_HORIZON)
     }
@@ -114,9 +116,9 @@ impl Outage {
         self.probe_at + self.repetitions_wait()
     }
 
-    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. Its probe
-    /// and the last one are as many seconds apart as there were probes in this outage, up to a minute. So this pause is
-    /// no longer than the outage has lasted.
+    /// Returns how long after `probe_at` an account that has failed or was probed before may be probed again. The next
+    /// probe of such an account follows the latest probe after as many seconds as there were probes in this outage, up
+    /// to a minute. So this pause is no longer than the outage has lasted.
     fn repetitions_wait(&self) -> Duration {
         let probes = self.probed.iter().map(|probed| probed.times);
         let probes = probes.fold(0, u32::saturating_add);
@@ -130,9 +132,9 @@ impl Outage {
         !self.repeats_at().is_ahead(now, PROBE_HORIZON)
     }
 
-    /// Chooses the account that is probed next: the one with the fewest failures, so that accounts which always fail do
-    /// not delay one that works. Among equals, chooses the one whose last probe is the longest ago. A probe without a
-    /// recorded result counts as a failure.
+    /// Chooses the account that is probed next. Takes the account with the fewest failures, so that accounts which
+    /// always fail do not delay a working account. Among accounts with equally many, takes the account whose last probe
+    /// was the longest ago. A probe without a recorded result counts as a failure.
     pub fn choose(
         &self,
         waiting: impl IntoIterator<Item = WaitingAccount>,
@@ -149,8 +151,8 @@ impl Outage {
         waiting.min_by_key(turn)
     }
 
-    /// Returns the outage once a probe with this account has begun. The next probe is due after a pause, even if this
-    /// probe has no result by then: the provider may hang, and the process may be killed.
+    /// Returns the outage after a probe with this account has begun. The next probe is due after a pause, even if this
+    /// probe has no result by then, because the provider may hang or the process may be killed.
     pub fn probing(mut self, waiting: WaitingAccount, now: Timestamp) -> Self {
         let WaitingAccount { account, failures } = waiting;
         let earlier = self.place_of(account).map(|at| self.probed.remove(at));
@@ -174,7 +176,7 @@ impl Outage {
         self.place_of(account).is_some()
     }
 
-    /// Returns the outage after a probe for which nothing was sent: another account may be probed at once.
+    /// Returns the outage after a probe for which no request was sent. Another account may be probed at once.
     pub fn with_probe_given_back(mut self, probe: WaitingAccount, now: Timestamp) -> Self {
         let times = self.place_of(probe.account).map(|at| self.probed[at].times);
         let was_first = probe.failures == 0 && times == Some(1);
@@ -183,8 +185,8 @@ impl Outage {
         self
     }
 
-    /// Returns the outage after a failed request, if the request changes it: the error that waiting accounts show, or
-    /// the time of the next probe because of a `Retry-After`.
+    /// Returns the outage after a failed request. The request may change the error that is shown for waiting accounts,
+    /// and its `Retry-After` may postpone the next probe. `None` if nothing changes.
     pub fn after_failure(
         &self,
         fault: Fault,
@@ -201,12 +203,12 @@ impl Outage {
     }
 }
 
-/// Returns how long a `Retry-After` delays other accounts.
+/// Returns the part of a `Retry-After` that delays other accounts.
 fn for_others(retry_after: Duration) -> Duration {
     retry_after.min(LONGEST_RETRY_AFTER_FOR_OTHERS)
 }
 
-/// Returns the number of probes that count towards longer pauses.
+/// Returns how many probes lengthen the pause.
 const fn slower(first_probes: u32) -> u32 {
     first_probes.saturating_sub(QUICK_PROBES)
 }

@@ -99,7 +99,7 @@ fn the_fewest_failures_come_first_and_then_the_probe_that_is_the_longest_ago() {
         (vec![(1, 2), (2, 1), (3, 2)], 2),
         (vec![(1, 2), (2, 2), (3, 2)], 1),
         (vec![(1, 3), (2, 2), (3, 2), (4, 0)], 4),
-        // Three processes were killed before the result of their probe was recorded.
+        // Three probes have no recorded result, because their processes were killed.
         (vec![(1, 3), (4, 0)], 4),
         (vec![(1, 3), (4, 0)], 4),
         (vec![(1, 3), (4, 0)], 1),
@@ -119,7 +119,7 @@ fn a_probe_with_nothing_to_ask_is_given_back() {
     let given_back = outage.clone().with_probe_given_back(waiting(1000, 0), NOW);
     assert!(given_back.is_probe_due(NOW));
     assert_eq!(given_back.first_probes, 0);
-    // It had failed before, or was probed before.
+    // The account had failed before, or was probed before.
     let sick = outage.clone().probing(waiting(7, 3), NOW);
     let given_back = sick.with_probe_given_back(waiting(7, 3), NOW);
     assert_eq!(given_back.first_probes, 1);
@@ -148,8 +148,9 @@ fn a_probe_that_a_wrong_clock_has_put_off_is_due() {
     }
 }
 
-/// Returns the longest wait of a healthy account until the first of them is probed, and how many accounts have failed
-/// at least once by then. `sick` and `well` are the seconds at which accounts become due. The sick ones always fail.
+/// Returns how long the healthy accounts wait at most until the first of them is probed, and how many accounts have
+/// failed at least once by then. `sick` and `well` contain the seconds at which accounts become due. Sick accounts
+/// always fail.
 fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
     let seconds = sick.iter().chain(well);
     let due = seconds.map(|second| NOW + Duration::from_secs(*second));
@@ -188,8 +189,8 @@ fn longest_wait(sick: &[u64], well: &[u64], spread: f64) -> (Duration, u32) {
 }
 
 proptest! {
-    /// This holds whenever the accounts become due, although nothing distinguishes well accounts from sick ones that
-    /// have not failed yet. The first well account that is probed ends the outage for all.
+    /// This holds no matter when the accounts become due, although a sick account that has not failed yet looks like a
+    /// well account. The first probe of a well account ends the outage for all accounts.
     #[test]
     fn well_accounts_wait_for_a_second_for_each_that_begins_to_fail(
         sick in proptest::collection::vec(0..200_u64, 0..=QUICK_PROBES as usize),
@@ -200,8 +201,8 @@ proptest! {
         prop_assert!(waited <= (begun + 1) * SECOND, "{:?} {}", waited, begun);
     }
 
-    /// However many accounts always fail and however often they were probed, one that has not failed waits for one
-    /// pause of a second.
+    /// An account that has not failed waits for only one pause of a second, no matter how many accounts always fail and
+    /// how often they were probed.
     #[test]
     fn sick_accounts_cannot_starve_a_well_one(
         sick in proptest::collection::vec(1..100_u32, 1..60), rounds in 0..200_usize, reversed: bool,
@@ -239,7 +240,7 @@ proptest! {
         let failed = failed.unwrap_or(probed);
         prop_assert!(!failed.is_probe_due(NOW));
         prop_assert!(failed.is_probe_due(NOW + PROBE_HORIZON));
-        // A clock that was ahead has stored it.
+        // This probe time was stored while the clock was ahead.
         prop_assert!(failed.is_probe_due(NOW - PROBE_HORIZON));
     }
 }

@@ -1,5 +1,5 @@
-//! What a failed refresh means for the grant. Only a definite `invalid_grant` ends the grant at once; after any other
-//! failure the service retries.
+//! Decides what a failed refresh means for the grant. Only a definite `invalid_grant` ends the grant at once. After any
+//! other failure, the service retries.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use crate::grant::{AccountId, AccountStatus};
 use crate::ports::{ProviderError, RefreshError};
 use crate::time::Timestamp;
 
-/// Some servers refuse a dead refresh token without `invalid_grant`. Refusals that last this long end the grant.
+/// Some servers refuse an invalid refresh token without the code `invalid_grant`. Such refusals end the grant if they
+/// last this long.
 const ENDS_GRANT_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The limit for such refusals while the provider refreshes other grants.
+/// The same limit while the provider refreshes other grants.
 const ENDS_GRANT_AFTER_IF_OTHERS_REFRESH: Duration = Duration::from_secs(3 * 3600);
-/// The limit for such refusals if the provider has other grants and refreshes none of them: a proxy or firewall is then
-/// the likelier cause.
+/// The same limit if the provider has other grants and refreshes none of them. A proxy or firewall is then the more
+/// likely cause.
 const ENDS_GRANT_AFTER_IF_NONE_REFRESHES: Duration = Duration::from_secs(7 * 24 * 3600);
-/// An account hides up to this many first failures if their cause concerns only this process and other replicas are
-/// running: within seconds, one of them refreshes the account if it can.
+/// How many failures in a row are hidden if their cause concerns only this process and other replicas are running.
+/// Within seconds, another replica refreshes the account if it can.
 const HIDDEN_LOCAL_FAILURES: u32 = 2;
 
 /// The refresh attempts since the last success.
@@ -26,16 +27,16 @@ const HIDDEN_LOCAL_FAILURES: u32 = 2;
 pub struct Attempts {
     /// Failures in a row.
     pub failures: u32,
-    /// Whether a response was lost: the refresh token may have been used.
+    /// Whether a response was lost, so that the refresh token may have been used already.
     pub ambiguous: bool,
-    /// Since when the provider has refused the refresh token without `invalid_grant`. A later period in which it did
-    /// not refuse, or was not asked, moves this time forward, so that the period does not count.
+    /// Since when the provider has refused the refresh token without `invalid_grant`. Periods without a refusal or
+    /// without a request do not count. They move this time forward.
     pub refused_since: Option<Timestamp>,
 }
 
 impl Attempts {
-    /// Returns the attempts after a period of `waited` that does not count as refused: the provider was not asked, or
-    /// did not respond.
+    /// Returns the attempts after a period that does not count as refused, because the provider received no request or
+    /// did not respond. `waited` is its length.
     pub fn after_waiting(self, waited: Duration) -> Self {
         let refused_since = self.refused_since.map(|since| since + waited);
         Self {
@@ -45,12 +46,12 @@ impl Attempts {
     }
 }
 
-/// An account whose stored refresh token may be older than the one that the provider expects.
+/// An account whose stored refresh token may be older than the token that the provider expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SuspectGrant {
     /// The account.
     pub account: AccountId,
-    /// When the refresh token is sent next.
+    /// When the next refresh is due.
     pub next_refresh_at: Timestamp,
 }
 
@@ -75,7 +76,7 @@ impl OtherGrants {
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshFailure {
-    /// Whether the account shows the status and the error.
+    /// Whether the status and the error are shown.
     pub is_shown: bool,
     /// The new status of the account.
     pub status: AccountStatus,
@@ -139,9 +140,8 @@ pub fn judge(
     }
 }
 
-/// Whether a failure counts as a refusal of this grant: a refusal by the provider itself, or any refusal while the
-/// provider refreshes other grants. Otherwise a refusal by a gateway says nothing about the grant, however long it
-/// lasts.
+/// Whether a failure counts as a refusal of this grant. A refusal by the provider itself counts. A refusal by a gateway
+/// counts only while the provider refreshes other grants. Otherwise the gateway may refuse all requests.
 fn refuses_this_grant(cause: &ProviderError, others: OtherGrants, now: Timestamp) -> bool {
     let is_refusal = matches!(cause, ProviderError::Refused { .. });
     is_refusal && (others.are_refreshed(now) || !cause.is_of_gateway())
@@ -167,9 +167,9 @@ fn ends_grant(
     now.since(since) >= after
 }
 
-/// Judges a refresh that succeeded at the provider but brought no usable access token. The account becomes degraded,
-/// never worse: the provider has just accepted its refresh token, and the newest refresh token is stored. So
-/// [`Attempts::ambiguous`] is cleared, and earlier refusals no longer count.
+/// Judges a refresh that succeeded at the provider but returned no usable access token. The account becomes degraded,
+/// but its grant does not end: the provider has just accepted its refresh token, and the newest refresh token is
+/// stored. So [`Attempts::ambiguous`] is cleared, and earlier refusals no longer count.
 pub fn judge_unusable_answer(
     before: Attempts,
     why: &ProviderError,
@@ -190,7 +190,7 @@ pub fn judge_unusable_answer(
     }
 }
 
-/// Judges an attempt that was not made, because the operator must correct something first. Nothing was sent, so the
+/// Judges an attempt that was not made, because the operator must correct something first. Without a request, the
 /// attempt does not count as a refusal by the provider.
 pub fn wait_for_operator(
     before: Attempts,

@@ -102,7 +102,7 @@ fn an_unsaid_refusal_is_believed_sooner_while_others_are_refreshed() {
         AccountStatus::RelinkRequired
     );
     assert_eq!(status(3 * HOUR, None), AccountStatus::Degraded);
-    // The provider has also stopped refreshing other accounts, or had stopped before it refused this one.
+    // The provider has also stopped refreshing other accounts, or had stopped before it refused this account.
     assert_eq!(status(4 * HOUR, Some(2 * HOUR)), AccountStatus::Degraded);
     assert_eq!(status(4 * HOUR, Some(5 * HOUR)), AccountStatus::Degraded);
     // The provider refuses all accounts, so the cause may be anything, and the grant ends only after a week.
@@ -111,7 +111,7 @@ fn an_unsaid_refusal_is_believed_sooner_while_others_are_refreshed() {
     assert_eq!(status(7 * 24 * HOUR, None), AccountStatus::RelinkRequired);
 }
 
-/// With few accounts no outage begins, which would show that a firewall refuses everybody.
+/// With few accounts, no outage begins, so the service does not know that a firewall refuses all accounts.
 #[test]
 fn a_gateway_that_refuses_everybody_ends_nothing() {
     let year = 8760 * HOUR;
@@ -131,7 +131,7 @@ fn a_gateway_that_refuses_everybody_ends_nothing() {
             let status = status(code, exist, refreshed);
             assert_eq!(status, AccountStatus::Degraded, "{code} {exist}");
         }
-        // It refuses this grant alone.
+        // The gateway refuses only this grant.
         let status = status(code, true, Some(HOUR / 2));
         assert_eq!(status, AccountStatus::RelinkRequired, "{code}");
     }
@@ -157,7 +157,7 @@ fn time_without_an_answer_is_no_refusal() {
     let refusal = || refused("http_404").into();
     let first = judge(Attempts::default(), &refusal(), ALONE, NOW, 0.0);
     assert_eq!(first.attempts.refused_since, Some(NOW));
-    // The provider was not asked for 23 hours, or did not respond.
+    // For 23 hours, the provider received no request or did not respond.
     let waited = first.attempts.after_waiting(23 * HOUR);
     let again = judge(waited, &refusal(), ALONE, NOW + 25 * HOUR, 0.0);
     assert_eq!(again.status, AccountStatus::Degraded);

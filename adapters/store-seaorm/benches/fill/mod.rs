@@ -17,7 +17,7 @@ pub(crate) struct Idle {
 
 pub(crate) const PROVIDER: &str = "default";
 
-/// The prefix of a person's id at the provider. The id of the account follows the prefix.
+/// A person's id is this prefix and the number of the account.
 pub(crate) const PERSON: &str = "person-";
 
 const HOUR: i64 = 3_600_000;

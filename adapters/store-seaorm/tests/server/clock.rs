@@ -90,7 +90,7 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
     let machine = FixedClock::new(servers());
     let (holder, clock) = replica(&url, &machine).await;
     machine.set(servers() - HOUR);
-    // A lease that ends by the replica's own clock would already have expired by the server's clock.
+    // With the replica's own clock, the new lease would already have expired by the server's clock.
     holder.next_refresh_at(&[]).await.unwrap();
     assert!(is_right(&clock), "looking for what is due has put it right");
     machine.set(servers() - HOUR - HOUR);

@@ -1,15 +1,16 @@
-//! What a migration adds to the schema. The rollback is derived from this.
+//! The changes that a migration makes to the schema. The rollback is derived from these changes.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// A migration. A database stores `name` when it applies the migration.
+/// A migration. The database records `name` when the migration is applied.
 pub(crate) struct Migration {
     pub(crate) name: &'static str,
     pub(crate) changes: fn(DbBackend) -> Changes,
 }
 
-/// Everything that one migration adds, in this order. A rollback removes it in reverse order.
+/// The changes of one migration, in the order in which they are applied. A rollback removes tables, columns and indexes
+/// in reverse order.
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) tables: Vec<TableCreateStatement>,
@@ -18,7 +19,7 @@ pub(crate) struct Changes {
     pub(crate) indexes: Vec<IndexCreateStatement>,
     /// Statements that change rows when the migration is applied.
     pub(crate) rows_up: &'static [&'static str],
-    /// Statements that change or delete rows before a rollback, because older versions cannot use them.
+    /// Statements that change or delete the rows that older versions cannot use. They run at the start of a rollback.
     pub(crate) rows_down: &'static [&'static str],
 }
 
@@ -100,7 +101,7 @@ pub(crate) fn table(
     table
 }
 
-/// An index over these columns; add a condition with `and_where`.
+/// Returns an index over these columns. The caller can add a condition with `and_where`.
 pub(crate) fn index(
     name: &'static str,
     table: &'static str,
@@ -114,7 +115,7 @@ pub(crate) fn index(
     index
 }
 
-/// Makes `column` a foreign key to `id` of the table `to`, with cascading deletion.
+/// Returns a foreign key from `column` to the `id` of the table `to`, with `ON DELETE CASCADE`.
 pub(crate) fn cascade(
     table: &'static str,
     column: &'static str,

@@ -1,5 +1,4 @@
-//! Schema 2: replicas, the processes that share the database. An older version that runs at the same time is not
-//! listed.
+//! Schema 2: replicas, which are the processes that share the database. Replicas of an older version are not listed.
 
 use sea_orm_migration::schema::*;
 
@@ -16,7 +15,7 @@ pub(crate) fn changes() -> Changes {
             text("version"),
             big_integer("started_at"),
             big_integer("seen_at"),
-            // Unused. Earlier versions stored when this replica was the housekeeper.
+            // Unused. Earlier versions stored here the period in which the replica was the housekeeper.
             big_integer_null("keeps_house_since"),
             big_integer_null("keeps_house_until"),
         ],

@@ -13,7 +13,7 @@ pub(crate) fn changes() -> Changes {
     ];
     Changes {
         tables: vec![table("wrong_codes", columns)],
-        // The latest codes are counted, the oldest are deleted.
+        // For queries that count the latest attempts, and for the deletion of the oldest.
         indexes: vec![index(
             "ix_wrong_codes_tried_at",
             "wrong_codes",

@@ -1,5 +1,5 @@
-//! Schema 4: whether using a refresh token extends its lifetime. Empty while unknown. An older version that runs at the
-//! same time does not change this column.
+//! Schema 4: whether a refresh extends the lifetime of the refresh token. NULL while unknown. An older version that
+//! runs at the same time does not change this column.
 
 use sea_orm_migration::schema::boolean_null;
 

@@ -1,8 +1,8 @@
-//! Schema 5: the time when a grant ends and no refresh can extend it. Empty while unknown.
+//! Schema 5: the time when a grant ends. No refresh can extend the grant beyond this time. NULL while unknown.
 //!
-//! An older version that runs at the same time does not change these columns. If it links a new account, the end is
-//! unknown. If it relinks an account, the end of the previous consent remains, and people are warned too early until
-//! the next consent. Refreshes and tokens are not affected.
+//! An older version that runs at the same time does not change these columns. If the older version links a new account,
+//! the end of the grant is unknown. If it relinks an account, the end of the previous grant remains stored, and people
+//! are warned too early until the next consent. Refreshes and tokens are not affected.
 
 use sea_orm_migration::schema::big_integer_null;
 

@@ -1,8 +1,8 @@
-//! Schema 8: the issuer of tokens, extra members of token responses for clients (sealed), the lifetime of access
-//! tokens, and the `exp` of an access token whose response had no `expires_in`. Empty while unknown.
+//! Schema 8: the issuer of tokens, the extra members of token responses (sealed), the lifetime of access tokens, and
+//! the `exp` of an access token whose response had no `expires_in`. NULL while unknown.
 //!
-//! An older version that runs at the same time does not change these columns. After a refresh by the older version,
-//! they hold the values of an earlier response until the next refresh by this version.
+//! An older version that runs at the same time does not change these columns. After a refresh by the older version, the
+//! columns hold the values of an earlier response until the next refresh by this version.
 
 use sea_orm_migration::schema::*;
 

@@ -1,11 +1,11 @@
-//! Schema 9: indexes to find times that were stored while a clock was ahead.
+//! Schema 9: indexes that find times which were stored while a clock was ahead.
 
 use sea_orm_migration::prelude::*;
 
 use crate::changes::{Changes, index};
 
 pub(crate) fn changes() -> Changes {
-    // Tokens whose refresh has failed or is in progress. There are few of them, and all are due soon.
+    // Tokens whose refresh has failed or is in progress. The index is small, because such tokens are few.
     let waiting = index("ix_tokens_waiting_until", "tokens", ["refresh_due_at"])
         .and_where(Expr::cust("failures > 0 OR lease_until IS NOT NULL"))
         .to_owned();

@@ -1,7 +1,7 @@
-//! Schema 11: keyed hashes of the networks that request and confirm links, so that one network can neither fill the
-//! store nor flood a provider.
+//! Schema 11: keyed hashes of the networks that request and confirm links. The service uses the hashes to limit each
+//! network, so that one network can neither fill the store nor flood a provider.
 //!
-//! An older version that runs at the same time leaves the columns empty, so its links count for no network.
+//! An older version that runs at the same time leaves the columns NULL. Its links count for no network.
 
 use sea_orm_migration::{prelude::*, schema::blob_null};
 
@@ -16,7 +16,7 @@ pub(crate) fn changes() -> Changes {
     )
     .and_where(has("network"))
     .to_owned();
-    // Open links that a network has confirmed. They are counted at each confirmation.
+    // Open links that were confirmed from a network. Each confirmation counts these links.
     let underway = index(
         "ix_device_codes_confirmed_from_expires_at",
         "device_codes",
@@ -25,7 +25,7 @@ pub(crate) fn changes() -> Changes {
     .and_where(has("confirmed_from"))
     .and_where(Expr::col("ended_at").is_null())
     .to_owned();
-    // Due polls with their networks, so that the networks take turns.
+    // Due polls with their networks. The service polls the links of different networks in turn.
     let turns = index(
         "ix_device_codes_turns",
         "device_codes",

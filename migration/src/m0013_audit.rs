@@ -1,13 +1,13 @@
 //! Schema 13: the audit log.
 //!
-//! An older version that runs at the same time records nothing.
+//! An older version that runs at the same time writes no audit entries.
 
 use sea_orm_migration::{prelude::TableCreateStatement, schema::*};
 
 use crate::changes::{Changes, index, table};
 
 pub(crate) fn changes() -> Changes {
-    // One row: the start and the head of the log.
+    // A table of one row, with the start and the head of the log.
     let ends = table(
         "audit_ends",
         [
@@ -42,13 +42,14 @@ fn entries(name: &'static str) -> TableCreateStatement {
         [
             // In `audit_log`, the number of the entry.
             big_pk_auto("id"),
-            // Identifies the entry, so that an entry which is sent to the database twice is stored once.
+            // Identifies the entry. If a write is retried, the entry is still stored only once.
             blob_uniq("reference"),
             big_integer("at"),
             text("kind"),
             text("actor"),
             text_null("network"),
-            // The account and the key of the event. They may have been deleted, so these are no foreign keys.
+            // The account and the key of the event. These columns are not foreign keys, because the rows may have been
+            // deleted.
             big_integer_null("account_id"),
             big_integer_null("key_id"),
             text("detail"),

@@ -1,7 +1,8 @@
-//! Schema 14: return codes. A link that requires a return code allows a number of attempts. After the consent, it holds
-//! the tokens and the person until the code is sent.
+//! Schema 14: return codes. A link that requires a return code allows a limited number of attempts to send the code.
+//! After the consent, the link holds the tokens and the person until the code is sent.
 //!
-//! An older version that runs at the same time cannot read a link that waits for its return code, and ignores it.
+//! An older version that runs at the same time ignores links that wait for their return codes, because it cannot read
+//! them.
 //!
 //! Rolling back fails links that wait for their return codes, and deletes their tokens.
 

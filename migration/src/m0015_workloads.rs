@@ -1,8 +1,8 @@
 //! Schema 15: workloads that may use accounts, single-use JWTs that workloads have used, and the claims that the page
 //! shows when a workload requests a link.
 //!
-//! An older version that runs at the same time recognises no workload. If it deletes a workload's key, the row of the
-//! workload is deleted too.
+//! An older version that runs at the same time does not recognise workloads. If the older version deletes the key of a
+//! workload, the row of the workload is deleted too.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -42,11 +42,11 @@ pub(crate) fn changes() -> Changes {
     );
     Changes {
         tables: vec![workloads, used_tokens],
-        // The claims about the job from the JWT of the requesting workload, one per line.
+        // The claims about the job, from the JWT of the workload that requested the link. One claim per line.
         columns: vec![("device_codes", text_null("workload"))],
         indexes: vec![
             index("ix_workloads_identity", "workloads", ["identity"]),
-            // Expired rows are deleted.
+            // For the deletion of expired rows.
             index("ix_used_tokens_expires_at", "used_tokens", ["expires_at"]),
         ],
         ..Changes::default()

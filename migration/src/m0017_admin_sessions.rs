@@ -15,7 +15,7 @@ pub(crate) fn changes() -> Changes {
     ];
     Changes {
         tables: vec![table("admin_sessions", columns)],
-        // Idle sessions are deleted.
+        // For the deletion of idle sessions.
         indexes: vec![index(
             "ix_admin_sessions_seen_at",
             "admin_sessions",

@@ -1,5 +1,4 @@
-//! Schema 19: for each account, the last end of its grant that was announced. Earlier versions of the service announce
-//! no ends.
+//! Schema 19: the end of an account's grant that was last announced. Older versions do not announce ends of grants.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

@@ -1,4 +1,5 @@
-//! Schema 20: MACs of webhook receivers. A row without a MAC counts as altered, and its events are sent again.
+//! Schema 20: MACs of webhook receivers. The service treats a row without a MAC as altered, and sends the events to
+//! this receiver again.
 
 use sea_orm_migration::schema::blob_null;
 

@@ -1,8 +1,8 @@
 //! Schema 21: deletes spare refresh tokens, which came from superseded responses. In the chaos runs, a spare refresh
 //! token never saved a grant.
 //!
-//! An older version that runs at the same time still reads and writes the columns. They stay, unused by this version,
-//! until the next minor version.
+//! This version does not use the columns. They stay until the next minor version, because an older version that runs at
+//! the same time still reads and writes them.
 
 use crate::changes::Changes;
 

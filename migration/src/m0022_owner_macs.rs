@@ -1,5 +1,5 @@
-//! Schema 22: a MAC of the person whose tokens a link holds. If the MAC is missing when the return code is sent, the
-//! link fails and the tokens are revoked.
+//! Schema 22: a MAC of the person whose tokens a link holds. If the MAC is missing or wrong when the return code is
+//! sent, the link fails and the tokens are revoked.
 
 use sea_orm_migration::schema::blob_null;
 

@@ -1,4 +1,4 @@
-//! Schema 23: an index that finds expired keys, which this version deletes.
+//! Schema 23: an index that finds expired access keys. Older versions do not delete them.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,5 @@
-//! Cost of the store's frequent queries, with 1,000 and with 1,000,000 stored accounts, 100 of them due. Measured, not
-//! asserted; docs/PERFORMANCE.md has the figures.
+//! Measures the store's frequent queries with 1,000 and with 1,000,000 accounts, 100 of them due. Nothing is asserted.
+//! The figures are in docs/PERFORMANCE.md.
 #![allow(clippy::unwrap_used, reason = "this is a benchmark")]
 
 #[path = "../tests/common/mod.rs"]
@@ -22,14 +22,15 @@ use fill::{Idle, PROVIDER, execute, raw};
 const SIZES: [u64; 2] = [1_000, 1_000_000];
 const DUE: u64 = 100;
 const ELSEWHERE: &str = "elsewhere";
-/// Keys that are requested in turn: too many for a connection's cache if a million are stored.
+/// Number of keys that are looked up in turn. With a million accounts, their rows do not all fit into the page cache of
+/// a connection.
 const ASKERS: u64 = 50_000;
 
-/// A database of a certain size, with the means to query it.
+/// A database with a given number of accounts.
 struct Stored {
     accounts: u64,
     store: SeaOrmStore,
-    /// Restores what a claim has changed, bypassing the store.
+    /// A connection that bypasses the store, to undo claims.
     behind: DatabaseConnection,
     keys: Vec<KeyedHash>,
     _scratch: Scratch,
@@ -60,7 +61,7 @@ impl Stored {
         stored
     }
 
-    /// One account, not due, is at another provider.
+    /// Moves one account that is not due to another provider.
     async fn move_one(&self, provider: &str) {
         for (table, account) in [("accounts", "id"), ("tokens", "account_id")] {
             let sql = format!("UPDATE {table} SET provider = '{provider}' WHERE {account} = 1");
@@ -68,7 +69,7 @@ impl Stored {
         }
     }
 
-    /// 100 accounts, spread over all, are due and not leased.
+    /// Makes 100 accounts due and removes their leases. They are spread evenly over all accounts.
     async fn put_back(&self) {
         let step = self.accounts / DUE;
         let due: Vec<_> = (1..=DUE).map(|n| (n * step).to_string()).collect();
@@ -92,7 +93,7 @@ impl Stored {
         took
     }
 
-    /// The reads of `GET /v1/token`.
+    /// Reads from the store as `GET /v1/token` does.
     async fn read_token(&self, n: u64) {
         let place = usize::try_from(n).unwrap() % self.keys.len();
         let key = self.store.find_key(&self.keys[place]).await.unwrap();
@@ -103,7 +104,7 @@ impl Stored {
     }
 }
 
-/// Keys of accounts from all over the database.
+/// Returns the keys of accounts that are spread evenly over the database.
 async fn keys(db: &DatabaseConnection, accounts: u64) -> Vec<KeyedHash> {
     let step = (accounts / ASKERS).max(1);
     let sql = format!("SELECT hash FROM access_keys WHERE account_id % {step} = 0");
@@ -115,7 +116,7 @@ async fn keys(db: &DatabaseConnection, accounts: u64) -> Vec<KeyedHash> {
         .collect()
 }
 
-/// Measures one query at both sizes. `ask` gets the number of the call and returns the part of it that counts.
+/// Measures one query at both sizes. `ask` receives the number of the call and returns the measured duration.
 fn compare(
     criterion: &mut Criterion,
     runtime: &Runtime,
@@ -150,7 +151,7 @@ async fn timed<T>(question: impl Future<Output = T>) -> Duration {
     start.elapsed()
 }
 
-/// The scheduler's query, every second and after every refresh.
+/// Measures the queries that the scheduler runs every second and after every refresh.
 fn scheduling(criterion: &mut Criterion, runtime: &Runtime, all: &[Stored]) {
     let next = async |stored: &Stored, busy: &[ProviderName]| {
         timed(async { stored.store.next_refresh_at(busy).await.unwrap() }).await
@@ -209,7 +210,7 @@ fn reading(criterion: &mut Criterion, runtime: &Runtime, all: &[Stored]) {
 }
 
 fn main() {
-    // `cargo test --all-targets` also starts benchmarks, to see whether they run; a million rows are too many for that.
+    // `cargo test --all-targets` also starts benchmarks, without `--bench`. A million rows would take too long there.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,5 +1,5 @@
-//! Cost of concurrent writes: link codes and recorded refreshes, on SQLite and PostgreSQL, compared with the same
-//! insertions by sqlx alone. Measured, not asserted.
+//! Measures concurrent writes of link codes and refreshes on SQLite and PostgreSQL. For comparison, also measures the
+//! insertion of link codes into SQLite with sqlx alone. Nothing is asserted.
 #![allow(clippy::unwrap_used, reason = "this is a benchmark")]
 
 #[path = "../tests/common/mod.rs"]
@@ -22,10 +22,10 @@ use tokio::task::JoinSet;
 
 use common::{LATER, NOW, OnDisk, OnServer, answer, audit, linked, pending};
 
-/// Concurrent callers. A single caller needs one commit per write.
+/// Numbers of concurrent callers. With a single caller, each write needs its own commit.
 const CALLERS: [u64; 2] = [1, 32];
 
-/// One round of a caller, step by step.
+/// Sequential writes of each caller per round.
 const WRITES: u64 = 8;
 
 /// A store with an account for each caller.
@@ -48,7 +48,7 @@ impl Callers {
         }
     }
 
-    /// Every caller claims and records refreshes of its account.
+    /// Measures how long it takes until every caller has claimed and recorded the refreshes of its own account.
     async fn refresh(&self, callers: u64) -> Duration {
         let started = Instant::now();
         let mut refreshing = JoinSet::new();
@@ -64,7 +64,7 @@ impl Callers {
         started.elapsed()
     }
 
-    /// Every caller requests link codes.
+    /// Measures how long it takes until every caller has created its links.
     async fn create(&self, callers: u64) -> Duration {
         let links = self
             .next_link
@@ -94,7 +94,7 @@ async fn refresh(store: &SeaOrmStore, account: AccountId, answered: &str) {
     recorded.await.unwrap();
 }
 
-/// Inserts link codes in groups of one per caller, with sqlx alone.
+/// Inserts link codes with sqlx alone. Each transaction inserts one link per caller.
 struct Bare {
     connection: SqliteConnection,
     next: i64,
@@ -143,7 +143,7 @@ impl Bare {
     }
 }
 
-/// Measures rounds of one kind, for one caller and for many.
+/// Measures `round` with one caller and with many.
 fn compare(
     criterion: &mut Criterion,
     runtime: &Runtime,
@@ -170,7 +170,7 @@ fn compare(
 }
 
 fn main() {
-    // `cargo test --all-targets` also starts benchmarks, to see whether they run.
+    // `cargo test --all-targets` also starts benchmarks, without `--bench`.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }

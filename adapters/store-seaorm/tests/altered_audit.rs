@@ -1,4 +1,4 @@
-//! An audit log that somebody changes in the database.
+//! Changes to the audit log by people who can write to the database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use crate::common::{OnDisk, OnServer};
@@ -39,7 +39,7 @@ async fn is_verified(store: &SeaOrmStore) -> bool {
     verify_audit(store, &audit_chain(), None).await.is_ok()
 }
 
-/// From each of these states the service must continue, and report the change.
+/// Changes to the audit log. After each of them, the service must continue to write entries, and report the change.
 const STATES: [&str; 9] = [
     "UPDATE audit_log SET mac = SHORT WHERE id = 10",
     "DELETE FROM audit_log WHERE id > 7",
@@ -52,7 +52,7 @@ const STATES: [&str; 9] = [
     "UPDATE audit_log SET reference = SHORT, id = 11 WHERE id = 10",
 ];
 
-/// SQLite stores values of any type.
+/// Changes that only SQLite accepts, because its columns store values of any type.
 const UNREADABLE: [&str; 5] = [
     "UPDATE audit_log SET account_id = 'x' WHERE id = 10",
     "UPDATE audit_log SET kind = X'ff' WHERE id = 10",
@@ -79,7 +79,7 @@ async fn the_log_goes_on(
         let kinds = all(store).await.into_iter().map(|entry| entry.content.kind);
         let broken = kinds.filter(|kind| kind == "audit.broken").count();
         assert_eq!(broken, 1, "{state}");
-        // The log is intact again once the traces are old enough to be deleted.
+        // Once the changed entries are old enough to be deleted, the log is valid again.
         for _ in 0..3 {
             let purged = store
                 .purge_entries(&audit_chain(), at(22)..=at(99), 100)
@@ -147,7 +147,7 @@ async fn another_row_of_ends_is_not_read() {
     assert!(is_verified(&disk.store).await);
 }
 
-/// Old entries are deleted up to a changed one, which stays as evidence.
+/// Old entries are deleted only up to the first change, which stays as evidence.
 #[tokio::test]
 async fn changed_entries_are_not_signed_away() {
     for change in [

@@ -1,4 +1,4 @@
-//! Keys that somebody changes in the database, and keys that are older than MACs.
+//! Access keys that somebody changes in the database, and access keys from versions without MACs.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use crate::common::{NOW, OnDisk, OnServer, audit, key, linked, macs, pending};
@@ -42,7 +42,7 @@ async fn reader(store: &SeaOrmStore, n: u64, owner: u64) -> AccessKeyId {
     }
 }
 
-/// Each changes one column, which nothing else reads or writes.
+/// Changes to one column of an access key.
 const CHANGES: [&str; 12] = [
     "account_id = (SELECT id FROM accounts WHERE account_id = 'ada')",
     "account_id = NULL",
@@ -76,7 +76,7 @@ async fn every_change_is_noticed(store: &SeaOrmStore, blob: &str, execute: impl 
         execute(&restore).await;
         assert!(is_genuine(store, 3).await, "{change} was taken back");
     }
-    // The hash of a key that Eve knows, in the row of Ada's key.
+    // Writes the hash of a key that Eve knows into the row of Ada's key.
     let hash = key(99)
         .as_bytes()
         .map(|byte| format!("{byte:02x}"))
@@ -88,7 +88,7 @@ async fn every_change_is_noticed(store: &SeaOrmStore, blob: &str, execute: impl 
     .await;
     assert!(!is_genuine(store, 99).await);
     execute(&restore).await;
-    // The account of the key becomes that of another person, as if somebody had moved the tokens.
+    // Assigns the account of the key to another person. The MAC of the key covers the person too.
     execute("UPDATE accounts SET account_id = 'ada2' WHERE account_id = 'eve'").await;
     assert!(!is_genuine(store, 3).await, "another person");
     // A key without an account is bound to the code of its link.
@@ -129,7 +129,7 @@ async fn older_keys_get_theirs(store: &SeaOrmStore, execute: impl AsyncFn(&str))
         assert_eq!(holder(store, n).await.as_ref(), Some(read));
         assert!(!macs().is_genuine(read));
     }
-    // The first one changes before its MAC is stored, the others do not.
+    // The first key changes before its MAC is stored, so it gets no MAC.
     execute("UPDATE access_keys SET account_id = 2 WHERE id = 1").await;
     let all = first.into_iter().chain(rest);
     let all: Vec<_> = all.map(|key| macs().authenticated(key)).collect();

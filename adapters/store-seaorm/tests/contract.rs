@@ -1,4 +1,4 @@
-//! The store keeps the contract of its port, on each database.
+//! Runs the contract tests of the store's port on each database.
 
 use crate::common::{OnDisk, OnServer};
 use central_oauth_test_postgres::{Cluster, PgBouncer};

@@ -1,4 +1,4 @@
-//! Accounts whose rows cannot be read: they are shown, deleted and linked again, and delay no other.
+//! Accounts with unreadable rows. They can be shown, deleted and linked again, and do not delay other accounts.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use central_oauth_domain::ports::{
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
 
-/// Values that SQLite stores and the service cannot read.
+/// Updates that store values which SQLite accepts and the service cannot read.
 const DAMAGES: [&str; 14] = [
     "accounts SET status = 'fine'",
     "accounts SET display_name = x'fffe'",
@@ -144,7 +144,7 @@ async fn a_label_that_cannot_be_read_keeps_nobody_from_linking() {
     link(&store, 2, "ada").await;
 }
 
-/// A caller that looks for one link must not take it for missing.
+/// If one link is unreadable, the call fails. Otherwise, its caller would take this link for missing.
 #[tokio::test]
 async fn the_links_of_a_key_are_all_read_or_none() {
     let OnDisk { scratch, store } = OnDisk::new().await;

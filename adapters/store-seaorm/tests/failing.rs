@@ -1,4 +1,4 @@
-//! Transactions that begin or end unexpectedly: acknowledged writes are durable, and no transaction stays open.
+//! Transactions that fail to begin or to end. Acknowledged writes must be durable, and no transaction may stay open.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::Cluster;
 use tokio::time::sleep;
 
-/// Creates a link whose storage fails.
+/// Tries to create a link, and expects that the database is unavailable.
 async fn refused(store: &SeaOrmStore, n: u64) {
     let link = crate::common::new_link(n);
     let refused = store
@@ -24,7 +24,7 @@ async fn refused(store: &SeaOrmStore, n: u64) {
     );
 }
 
-/// Returns what a later start of the service finds.
+/// Returns whether a service that starts later finds the link.
 async fn stored_in(scratch: &Scratch, n: u64) -> bool {
     let later = scratch.open().await;
     let link = later.find_link(&code(n)).await.unwrap();
@@ -32,10 +32,10 @@ async fn stored_in(scratch: &Scratch, n: u64) -> bool {
     link.is_some()
 }
 
-/// SQLite rolls a whole transaction back when the disk is full. A trigger can do the same.
+/// A trigger that rolls back the whole transaction, as SQLite does when the disk is full.
 const ROLL_BACK: &str = "CREATE TRIGGER trouble BEFORE INSERT ON device_codes \
                          BEGIN SELECT RAISE(ROLLBACK, 'as if the disk were full'); END";
-/// The commit fails, and the transaction stays open.
+/// A trigger that makes the commit fail and leaves the transaction open.
 const REFUSE_COMMIT: &str = "CREATE TABLE parent (id INTEGER PRIMARY KEY); \
     CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED); \
     CREATE TRIGGER trouble AFTER INSERT ON device_codes BEGIN INSERT INTO child VALUES (7); END";
@@ -49,7 +49,8 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
         refused(&store, 2).await;
         refused(&store, 3).await;
         scratch.execute("DROP TRIGGER trouble").await;
-        // A rollback would leave a connection inside a transaction, with a wrong nesting count.
+        // This conflict causes a rollback. If the driver's nesting count were wrong, the rollback would leave the
+        // connection inside a transaction.
         let taken = store
             .create_link(
                 crate::common::new_link(1),
@@ -73,7 +74,7 @@ async fn after_a_failed_write_a_file_stores_what_it_acknowledges() {
     }
 }
 
-/// Another process can write at once: the failed transaction has released its lock.
+/// Another process can write at once, because the failed transaction has released its lock.
 #[tokio::test]
 async fn a_failed_write_leaves_the_file_to_other_processes() {
     for trouble in [ROLL_BACK, REFUSE_COMMIT] {
@@ -88,7 +89,7 @@ async fn a_failed_write_leaves_the_file_to_other_processes() {
     }
 }
 
-/// A process can continue to write into a file that no longer exists.
+/// Without a check, a process would continue to write into a file that is no longer at its path.
 #[tokio::test]
 async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     let OnDisk { scratch, store } = OnDisk::new().await;
@@ -99,7 +100,7 @@ async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     std::fs::rename(&aside, &path).unwrap();
     pending(&store, 3).await;
     assert!(!stored_in(&scratch, 2).await && stored_in(&scratch, 3).await);
-    // A copy that replaces it is another file, with everything that was written so far.
+    // The copy that now replaces the file is another file, with all links that were written so far.
     std::fs::rename(&path, &aside).unwrap();
     refused(&store, 4).await;
     std::fs::copy(&aside, &path).unwrap();
@@ -108,7 +109,7 @@ async fn a_file_that_was_moved_takes_no_writes_until_it_is_back() {
     assert!(store.find_link(&code(3)).await.unwrap().is_some());
 }
 
-/// The other installation does not have its keys, and nobody could decrypt what was written there.
+/// The other installation does not have our keys, so nobody could decrypt rows that we write into its file.
 #[tokio::test]
 async fn a_file_of_another_installation_is_never_written_to() {
     let ours = OnDisk::new().await;
@@ -142,7 +143,7 @@ async fn a_write_ahead_log_that_was_deleted_loses_nothing_acknowledged() {
     }
 }
 
-/// A small write may fit where a row of tokens does not.
+/// On a nearly full disk, a small write may succeed although a row of tokens does not fit.
 #[tokio::test]
 async fn after_a_failed_write_only_a_large_one_shows_that_writing_works() {
     let OnDisk { scratch, store } = OnDisk::new().await;
@@ -159,7 +160,7 @@ async fn after_a_failed_write_only_a_large_one_shows_that_writing_works() {
         assert!(matches!(tested, Err(StoreError::Unavailable(_))));
     }
     scratch.execute("DROP TRIGGER too_large").await;
-    // The last test is cached for a moment.
+    // The failure of the last test is cached for a second.
     store.test_write(None).await.unwrap_err();
     sleep(Duration::from_secs(1)).await;
     store.test_write(None).await.unwrap();
@@ -175,7 +176,7 @@ async fn a_write_test_needs_room_for_all_that_it_writes() {
         let before = size();
         store.test_write(Some(Duration::ZERO)).await.unwrap();
         assert!(size() - before >= 65_536, "{before} {}", size());
-        // Something was committed a moment ago.
+        // After a recent commit, no test is needed, so nothing is written.
         let before = size();
         store
             .test_write(Some(Duration::from_secs(60)))
@@ -186,7 +187,7 @@ async fn a_write_test_needs_room_for_all_that_it_writes() {
     }
 }
 
-/// A deferred trigger runs inside COMMIT.
+/// Makes a deferred trigger run `then` inside the COMMIT of a new link.
 fn at_commit(database: &str, then: &str) {
     let sql = format!(
         "CREATE OR REPLACE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS \
@@ -229,7 +230,7 @@ async fn after_a_failed_write_a_server_stores_what_it_acknowledges() {
     }
 }
 
-/// As after a failover: the server is a standby, or its disk is read-only.
+/// Simulates a server that becomes read-only, for example because a failover makes it a standby.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_turned_read_only_is_left_for_new_connections() {
     let OnServer { store, database } = OnServer::new().await;
@@ -242,7 +243,7 @@ async fn a_server_that_turned_read_only_is_left_for_new_connections() {
     Cluster::shared().cut_connections(&database);
     refused(&store, 1).await;
     read_only("off");
-    // Connections that were opened meanwhile would stay read-only.
+    // A connection that was opened while the server was read-only stays read-only, so the store needs a new one.
     pending(&store, 2).await;
     assert!(store.find_link(&code(2)).await.unwrap().is_some());
     none_is_open(&database).await;

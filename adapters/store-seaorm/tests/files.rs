@@ -1,4 +1,4 @@
-//! Files of the database.
+//! The files of a SQLite database.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 use std::path::Path;
@@ -69,7 +69,8 @@ impl From<OpenError> for Rejected {
     }
 }
 
-/// Rejects the hash key of a database, and returns it. Opens and closes a database without one.
+/// Opens a database, rejects its hash key, and returns the key. A database without a hash key is opened and closed, and
+/// the result is `None`.
 async fn rejected(url: &DatabaseUrl) -> Option<Sealed> {
     let opened = SeaOrmStore::open_if(url, POOL, |key| match key {
         None => Ok(()),

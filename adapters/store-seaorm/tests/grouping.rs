@@ -32,7 +32,7 @@ async fn lock(scratch: &Scratch) -> DatabaseTransaction {
     db.begin_with_options(immediate).await.unwrap()
 }
 
-/// Lets the started writes wait, and then continue.
+/// Gives the started writes time to queue, and then releases the lock.
 async fn release(lock: DatabaseTransaction) {
     sleep(Duration::from_millis(100)).await;
     lock.rollback().await.unwrap();
@@ -71,7 +71,7 @@ fn record(
     })
 }
 
-/// Returns the links and keys, by number, that a later start of the service finds.
+/// Returns, for each number, whether a service that starts later finds the link and the key.
 async fn stored_in(scratch: &Scratch, numbers: impl IntoIterator<Item = u64>) -> Vec<(bool, bool)> {
     let later = scratch.open().await;
     let mut found = Vec::new();
@@ -84,7 +84,7 @@ async fn stored_in(scratch: &Scratch, numbers: impl IntoIterator<Item = u64>) ->
     found
 }
 
-/// A trigger that makes the insertion of one link fail.
+/// Returns a trigger that runs the statement `how` before link `n` is inserted.
 fn refusing(n: u64, how: &str) -> String {
     let hash = code(n)
         .as_bytes()
@@ -138,7 +138,7 @@ async fn a_member_that_fails_fails_alone() {
     );
     unavailable(not_allowed).await;
     created(last).await;
-    // The keys of the rejected links are gone.
+    // The rejected links have left no keys.
     let found = stored_in(&scratch, 1..=6).await;
     let (all, none) = ((true, true), (false, false));
     assert_eq!(found, [all, none, none, none, none, all]);
@@ -156,7 +156,7 @@ async fn a_failed_commit_fails_every_member() {
         .await;
     let lock = lock(&scratch).await;
     let others = [create(&store, new_link(2)), create(&store, new_link(3))];
-    // Its result would depend on data that is never committed.
+    // This write conflicts with a link that is never committed, so it must not report a conflict.
     let conflict = create(&store, new_link(2));
     let recorded = record(&store, &account, "two");
     release(lock).await;
@@ -168,7 +168,7 @@ async fn a_failed_commit_fails_every_member() {
     assert_eq!(stored_in(&scratch, 2..=3).await, [none, none]);
     let stored = store.tokens(account.id).await.unwrap().unwrap();
     assert_eq!(stored.access_token, sealed("access"));
-    // The callers have not read their results yet.
+    // The callers retry.
     scratch.execute("DROP TRIGGER trouble").await;
     let lock = self::lock(&scratch).await;
     let (link, recorded) = (create(&store, new_link(3)), record(&store, &account, "two"));
@@ -181,7 +181,7 @@ async fn a_failed_commit_fails_every_member() {
     assert_eq!(stored_in(&scratch, [3]).await, [(true, true)]);
 }
 
-/// As it does when the disk is full.
+/// SQLite rolls back by itself when the disk is full.
 #[tokio::test]
 async fn a_rollback_by_the_database_itself_fails_every_member() {
     let OnDisk { scratch, store } = OnDisk::new().await;
@@ -255,14 +255,14 @@ async fn members_for_the_same_account_see_each_other() {
     assert_eq!(stored.account.status, AccountStatus::Active);
 }
 
-/// A transaction waits for one group, however many writes wait.
+/// A transaction waits for one group of writes, even if more writes are queued than fit into a group.
 #[tokio::test]
 async fn a_group_gives_the_writer_to_others() {
     const WRITES: u64 = 200;
     let OnDisk { scratch, store } = OnDisk::new().await;
     let lock = lock(&scratch).await;
     let writes: Vec<_> = (0..WRITES).map(|n| create(&store, new_link(n))).collect();
-    // The group has the writer by then.
+    // By now, the first group has the writer.
     sleep(Duration::from_millis(100)).await;
     let other = {
         let store = Arc::clone(&store);
@@ -277,7 +277,7 @@ async fn a_group_gives_the_writer_to_others() {
     }
 }
 
-/// In a flood of wrong codes, a person with the right code waits for a few commits and not for one of each guess.
+/// In a flood of wrong codes, a person with the right code waits for a few commits, not for one commit per guess.
 #[tokio::test]
 async fn guesses_that_wait_are_counted_in_one_commit() {
     let OnDisk { scratch, store } = OnDisk::new().await;
@@ -308,7 +308,7 @@ fn guess(
     tokio::spawn(async move { store.admit_guess(&guess, limit).await })
 }
 
-/// Another process retries again and again, and gets the lock between two groups.
+/// Another process retries until it gets the lock between two groups.
 #[tokio::test(flavor = "multi_thread")]
 async fn groups_leave_the_file_to_other_processes() {
     let OnDisk { scratch, store } = OnDisk::new().await;

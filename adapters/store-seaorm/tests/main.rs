@@ -1,4 +1,5 @@
-//! The store on real SQLite files and a real PostgreSQL: the contract of its ports, and what no other store has.
+//! Tests of the store on real SQLite files and a real PostgreSQL server: the contract of its ports, and the behaviour
+//! that only this store has.
 
 mod common;
 

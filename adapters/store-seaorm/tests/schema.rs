@@ -12,7 +12,7 @@ use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
-/// Names and definitions of everything in the database.
+/// Returns the names and definitions of all tables, indexes and triggers.
 async fn definitions(scratch: &Scratch) -> Vec<String> {
     let db = scratch.raw().await;
     let query = "SELECT name || coalesce(sql, '') AS it FROM sqlite_master ORDER BY name";
@@ -74,7 +74,7 @@ async fn up_and_down_and_up_again() {
     linked(&store, 1, "ada").await;
 }
 
-/// The service never reads it. While replicas of an older version run, they may store another one.
+/// This version never reads a spare refresh token, but replicas of an older version may still store one.
 #[tokio::test]
 async fn a_second_refresh_token_is_deleted_and_needs_no_key() {
     let scratch = Scratch::new();
@@ -96,7 +96,7 @@ async fn a_second_refresh_token_is_deleted_and_needs_no_key() {
     db.close().await.unwrap();
 }
 
-/// PostgreSQL rejects a cached plan whose result would change (SeaQL/sea-orm#1162).
+/// PostgreSQL rejects a cached plan if the columns of its result have changed (SeaQL/sea-orm#1162).
 #[tokio::test]
 async fn an_older_replica_claims_after_a_newer_one_has_added_columns() {
     let Database { url, name } = Cluster::shared().create_database();

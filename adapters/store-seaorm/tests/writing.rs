@@ -22,7 +22,7 @@ use central_oauth_test_postgres::{Cluster, Database};
 use sea_orm::{ConnectionTrait, Statement};
 use tokio::task::JoinSet;
 
-/// The life of a link, with a read in between.
+/// Creates a link, reads its key, and completes or denies the link.
 async fn live(store: &dyn TokenStore, on_disk: &OnDisk, n: u64) -> Result<(), StoreError> {
     let link = authorizing(&on_disk.store, n).await;
     store.find_key(&key(n)).await?;
@@ -42,7 +42,7 @@ async fn writers_wait_for_each_other() {
     let mut tasks = JoinSet::new();
     for task in 0..24 {
         let on_disk = on_disk.clone();
-        // Every third one writes like another process, outside the queue.
+        // Every third task ends its links like another process, outside the queue of this process.
         let store = if task % 3 == 0 {
             &other_process
         } else {
@@ -62,7 +62,8 @@ async fn writers_wait_for_each_other() {
     assert_eq!(on_disk.store.accounts(None, 10).await.unwrap().len(), 3);
 }
 
-/// More concurrent wrong codes than a few networks may try, through stores that do not share memory.
+/// Tries more wrong codes at the same time than the service accepts, through stores that share no memory. Asserts that
+/// the surplus is rejected.
 async fn guess_through(stores: &[Arc<SeaOrmStore>]) {
     const TOO_MANY: u64 = 20;
     const NETWORKS: u64 = (GuessLimit::SERVICE_WIDE / GuessLimit::PER_ADDRESS) as u64;
@@ -123,7 +124,7 @@ async fn writers_that_go_away_harm_nobody() {
     }
 }
 
-/// The store asks for cached rows again only if the file has changed since they were confirmed.
+/// The store reads the versions of cached rows again only if the file has changed since the last read.
 #[tokio::test]
 async fn a_deletion_by_another_process_is_noticed() {
     let on_disk = OnDisk::new().await;

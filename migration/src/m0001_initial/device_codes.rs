@@ -1,4 +1,4 @@
-//! Links, from the code to the consent.
+//! Links, from the creation of the link code to the end of the consent.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -20,7 +20,7 @@ pub(super) fn table() -> TableCreateStatement {
         blob_null("browser_hash"),
         text("state"),
         big_integer_null("ended_at"),
-        // The account that was linked.
+        // The account that this link created or relinked.
         big_integer_null("account_id"),
         text_null("error_code"),
         text_null("error_detail"),
@@ -29,14 +29,15 @@ pub(super) fn table() -> TableCreateStatement {
         big_integer_null("poll_next_at"),
         big_integer_null("lease_until"),
         due_at("poll_due_at", "poll_next_at"),
-        // The consent flow, while it is open. Everything except `verification_uri` is secret and sealed.
+        // The state of the consent flow while it is in progress. All of these columns except `verification_uri` are
+        // secret and sealed.
         blob_null("device_code"),
         blob_null("user_code"),
         blob_null("verification_uri_complete"),
         text_null("verification_uri"),
-        // The query of the browser's callback, sealed.
+        // The sealed query string of the browser's callback.
         blob_null("callback"),
-        // The tokens, sealed, until they move to an account or the outbox.
+        // The sealed tokens, until they move to an account or to the outbox.
         blob_null("access_token"),
         blob_null("refresh_token"),
         blob_null("id_token"),
@@ -65,7 +66,7 @@ pub(super) fn indexes() -> Vec<IndexCreateStatement> {
         index_of_values("ix_device_codes_poll_due_at", "device_codes", "poll_due_at"),
         open,
         index_of_values("ix_device_codes_ended_at", "device_codes", "ended_at"),
-        // Indexes of the foreign keys, so that a cascading deletion does not scan the table.
+        // Indexes of the foreign keys. Without them, a cascading deletion would scan the table.
         of("ix_device_codes_access_key_id", "access_key_id"),
         of("ix_device_codes_relink_of", "relink_of"),
         of("ix_device_codes_account_id", "account_id"),

@@ -33,14 +33,14 @@ pub(crate) fn changes(backend: DbBackend) -> Changes {
     }
 }
 
-/// One row: the sealed key of the keyed hashes.
+/// Returns the table of the sealed hash key, which is the key of all keyed hashes. The table has at most one row.
 fn service_keys() -> TableCreateStatement {
     let only_one = Expr::col("id").eq(1);
     let id = big_integer("id").primary_key().check(only_one).to_owned();
     table("service_keys", [id, blob("hash_key")])
 }
 
-/// People's accounts at providers. No column is secret.
+/// Returns the table of people's accounts at providers. No column is secret.
 fn accounts() -> TableCreateStatement {
     table(
         "accounts",
@@ -68,14 +68,15 @@ fn accounts() -> TableCreateStatement {
     .to_owned()
 }
 
-/// An index over the accounts of unidentified persons. Tokens of an unidentified person may belong to any of them.
+/// Returns an index over the accounts whose person the provider did not identify. Tokens of an unidentified person may
+/// belong to any of these accounts.
 fn unidentified() -> IndexCreateStatement {
     index("ix_accounts_provider", "accounts", ["provider"])
         .and_where(Expr::col("identified").not())
         .to_owned()
 }
 
-/// Access keys. A key without an account gives no access, because its link is not complete.
+/// Returns the table of access keys. A key without an account gives no access, because its link is not complete.
 fn access_keys() -> TableCreateStatement {
     table(
         "access_keys",
@@ -94,7 +95,7 @@ fn access_keys() -> TableCreateStatement {
     .to_owned()
 }
 
-/// An index over the rows in which `column` has a value.
+/// Returns an index over the rows in which `column` is not NULL.
 fn index_of_values(
     name: &'static str,
     table: &'static str,
@@ -105,8 +106,8 @@ fn index_of_values(
         .to_owned()
 }
 
-/// Generates the column with the later of `next_at` and `lease_until`. With an index of this column, a scan for due
-/// rows skips waiting and leased rows.
+/// Returns a generated column with the later of `next_at` and `lease_until`. With an index over this column, a scan for
+/// due rows skips waiting and leased rows.
 fn due_at(column: &'static str, next_at: &'static str) -> ColumnDef {
     let leased_longer = Expr::col("lease_until").gt(Expr::col(next_at));
     let due = CaseStatement::new()

@@ -1,4 +1,4 @@
-//! The outbox: tokens to revoke at the provider, and the outcome.
+//! The outbox: tokens to revoke at the provider, and the outcome of each revocation.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -8,16 +8,16 @@ use crate::changes::{self, index};
 pub(super) fn table() -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
-        // Random. It is associated data of the sealed tokens.
+        // Random bytes, which are the associated data of the sealed tokens.
         blob_uniq("reference"),
         text("provider"),
         // The person's id at the provider, if known.
         text_null("person"),
-        // The account of the tokens. It may have been deleted, so this is no foreign key.
+        // The account of the tokens. This column is not a foreign key, because the account may have been deleted.
         big_integer_null("account_id"),
         text("token_endpoint"),
         text("client_id"),
-        // The tokens, sealed, until the revocation ends.
+        // The sealed tokens, until the revocation ends.
         blob_null("access_token"),
         blob_null("refresh_token"),
         blob_null("spare_refresh_token"),

@@ -1,4 +1,4 @@
-//! The tokens of an account, one row each, with the state of their refreshes.
+//! The tokens of the accounts and the state of their refreshes, in one row per account.
 
 use sea_orm_migration::sea_orm::DbBackend;
 use sea_orm_migration::{prelude::*, schema::*};
@@ -10,7 +10,7 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
     let columns = [
         big_pk_auto("id"),
         big_integer_uniq("account_id"),
-        // A copy of the account's provider, for an index together with `refresh_due_at`.
+        // A copy of the account's provider, for an index over the provider and `refresh_due_at`.
         text("provider"),
         // Incremented with every recorded response to a refresh, and when a consent replaces the refresh token.
         big_integer("generation"),
@@ -33,9 +33,9 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         due_at("refresh_due_at", "next_refresh_at"),
         // Consecutive failed refreshes.
         big_integer("failures"),
-        // Whether a response was lost. The provider may then have rotated the refresh token.
+        // Whether the response to a refresh was lost. If so, the provider may have rotated the refresh token.
         boolean("ambiguous"),
-        // When the provider began to refuse refreshes without `invalid_grant`.
+        // When the provider began to reject refreshes with errors other than `invalid_grant`.
         big_integer_null("refused_since"),
     ];
     changes::table("tokens", columns)
@@ -43,9 +43,11 @@ pub(super) fn table(backend: DbBackend) -> TableCreateStatement {
         .to_owned()
 }
 
-/// Generates the concatenated headers of the row's sealed values. A header is the first 5 bytes and names the key; a
-/// missing value has none. The cast is needed because SQLite concatenates blobs to text. Its type is the only
-/// difference between the databases.
+/// Returns a generated column with the concatenated headers of the row's sealed values, without those that are NULL. A
+/// header is the first 5 bytes of a sealed value and names its key.
+///
+/// The cast is needed because SQLite returns text when it concatenates blobs. The type of the cast is the only
+/// difference between the two databases.
 fn sealed_with(backend: DbBackend) -> ColumnDef {
     let bytes = match backend {
         DbBackend::Postgres => "bytea",
@@ -61,7 +63,7 @@ fn sealed_with(backend: DbBackend) -> ColumnDef {
 }
 
 pub(super) fn indexes() -> Vec<IndexCreateStatement> {
-    // Finds due rows of one provider without scanning the due rows of another provider that is busy.
+    // Finds the due rows of one provider without scanning the due rows of a busy provider.
     let due_at_provider = index(
         "ix_tokens_provider_refresh_due_at",
         "tokens",

@@ -1,16 +1,17 @@
-//! A large database, made fast: rows that nobody decrypts, written by SQL in one transaction, always the same.
+//! Fills a large database quickly: SQL statements write all rows in one transaction. The rows are the same in every
+//! run, and their sealed values cannot be decrypted.
 
 use central_oauth_domain::secret::SealId;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 
 /// Idle accounts, each with tokens and a key.
 pub(crate) struct Idle {
-    /// How many there are; they are numbered from 1.
+    /// The number of accounts. Their ids start at 1.
     pub(crate) accounts: u64,
-    /// The header of their sealed values. The rest is no ciphertext, because nobody decrypts them.
+    /// The header of all sealed values. Filler bytes follow the header, because nobody decrypts the values.
     pub(crate) seal: SealId,
     pub(crate) token_endpoint: String,
-    /// In milliseconds. Nothing is due in the hour after it.
+    /// The current time in milliseconds since the Unix epoch. No refresh is due within the half hour after this time.
     pub(crate) now: i64,
 }
 
@@ -21,7 +22,7 @@ pub(crate) const PERSON: &str = "person-";
 
 const HOUR: i64 = 3_600_000;
 
-/// A connection that bypasses the store.
+/// Opens a connection that bypasses the store.
 pub(crate) async fn raw(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
@@ -34,7 +35,7 @@ pub(crate) async fn execute(db: &DatabaseConnection, sql: &str) {
     done.unwrap_or_else(|error| panic!("{sql:.200}: {error}"));
 }
 
-/// Bytes in SQL.
+/// Returns `bytes` as an SQL literal.
 pub(crate) fn bytes(db: &DatabaseConnection, bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     match db.get_database_backend() {
@@ -44,8 +45,9 @@ pub(crate) fn bytes(db: &DatabaseConnection, bytes: &[u8]) -> String {
 }
 
 impl Idle {
-    /// Writes the accounts into a migrated database that nobody has open. Refreshes the times of a database that was
-    /// filled before. Disables durability meanwhile; the store enables it again when it opens the file.
+    /// Writes the accounts into a migrated database that nobody has open. If the database was filled before, only moves
+    /// its times forward, if necessary. Turns off the journal of a SQLite file. The store turns it on again when it
+    /// opens the file.
     pub(crate) async fn fill(&self, url: &str) {
         let db = raw(url).await;
         let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
@@ -77,8 +79,8 @@ impl Idle {
         for sql in ["BEGIN", &noise, &self.accounts(), &tokens, &keys, "COMMIT"] {
             execute(db, sql).await;
         }
-        // A server does so by itself. The service never does so in a file, where SQLite would prepare most statements at
-        // every execution.
+        // A PostgreSQL server also runs ANALYZE by itself. The service never runs ANALYZE on a SQLite file, because
+        // SQLite would then prepare most statements again at every execution.
         if !is_sqlite {
             execute(db, "VACUUM ANALYZE").await;
         }
@@ -105,7 +107,8 @@ impl Idle {
         )
     }
 
-    /// Access tokens of 200 to 1,500 bytes, refresh tokens of 64 to 500; refreshes spread over a day.
+    /// Returns the INSERT of the tokens: access tokens of 200 to 1,500 bytes and refresh tokens of 64 to 500 bytes,
+    /// without their headers. The refreshes are spread over 23 hours.
     fn tokens(&self, db: &DatabaseConnection, blob: &str) -> String {
         let Self {
             seal,
@@ -132,7 +135,8 @@ impl Idle {
     }
 }
 
-/// Hashes that look random from the left, and end with the number of the account.
+/// Returns the INSERT of the access keys. A hash consists of 24 pseudorandom bytes and the id of the account, which
+/// makes the hash unique.
 fn keys(blob: &str, number: &str) -> String {
     let from = format!("CAST(1 + account_id * 7919 % {} AS INT)", NOISE - 24);
     format!(
@@ -142,7 +146,7 @@ fn keys(blob: &str, number: &str) -> String {
     )
 }
 
-/// Returns when the first account is due; `None` without accounts.
+/// Returns the time of the earliest refresh in milliseconds since the Unix epoch; `None` without accounts.
 async fn first_refresh(db: &DatabaseConnection) -> Option<i64> {
     let sql = "SELECT min(next_refresh_at) FROM tokens";
     let query = sea_orm::Statement::from_string(db.get_database_backend(), sql);
@@ -152,7 +156,7 @@ async fn first_refresh(db: &DatabaseConnection) -> Option<i64> {
 
 const NOISE: usize = 8_000;
 
-/// Returns bytes that look random, always the same (xorshift).
+/// Returns pseudorandom bytes (xorshift). They are the same in every run.
 fn noise() -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {

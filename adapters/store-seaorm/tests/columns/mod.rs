@@ -1,5 +1,5 @@
-//! In some rows, overwrites every column with values of every SQLite storage class. Checks that work on all other rows
-//! continues.
+//! Overwrites every column of some rows with values of every SQLite storage class. Checks that the work on all other
+//! rows continues.
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
 mod work;
@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait as _;
 use work::Work;
 use world::World;
 
-/// One of each storage class, and what is out of range. `{}` is the column.
+/// Values of every storage class, and values that are out of range. `{}` stands for the column.
 const VALUES: [&str; 7] = [
     "NULL",
     "-1",
@@ -20,7 +20,7 @@ const VALUES: [&str; 7] = [
     "x'fffe'",
 ];
 
-/// Tables without rows that the service reads.
+/// Tables that are not damaged, because the checked calls do not read them.
 const LEFT_OUT: [&str; 3] = ["seaql_migrations", "service_keys", "sqlite_sequence"];
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
             for (row, value) in victims.iter().zip(values) {
                 let value = value.replace("{}", &column);
                 let damage = format!("UPDATE {table} SET {column} = {value} WHERE id = {row}");
-                // The database refuses some.
+                // The database rejects some of the values.
                 if world.raw.execute_unprepared(&damage).await.is_ok() {
                     done.push(value);
                 }

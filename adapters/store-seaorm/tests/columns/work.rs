@@ -1,4 +1,4 @@
-//! What must work for the rows that are not damaged, and that the damaged ones can be deleted.
+//! Checks that all calls work for the undamaged rows, and that the damaged rows can be deleted.
 
 use std::fmt::Debug;
 use std::ops::{Range, RangeInclusive};
@@ -24,7 +24,7 @@ use super::world::{
 };
 use crate::common::{CODES, LATER, NOW, answer, audit, code, grant, key, macs, new_link};
 
-/// More than there are rows.
+/// A limit above the number of rows.
 const ALL: u64 = 100;
 /// The tables with rows that belong to accounts.
 const OF_ACCOUNTS: [&str; 6] = [
@@ -39,7 +39,7 @@ const OURS: AccountId = AccountId(HEALTHY);
 
 pub(crate) struct Work<'a> {
     store: &'a SeaOrmStore,
-    /// The accounts whose rows, or rows that belong to them, are damaged; and ours.
+    /// The healthy account, and before it the accounts that may have damaged rows.
     accounts: RangeInclusive<i64>,
     receivers: Range<i64>,
     pub(crate) faults: Vec<String>,
@@ -74,7 +74,7 @@ impl<'a> Work<'a> {
         work
     }
 
-    /// Notes an error, or a result that is not as it should be.
+    /// Records a fault if `result` is an error or not the expected result.
     fn must<T: Debug>(
         &mut self,
         what: &str,
@@ -98,7 +98,7 @@ impl<'a> Work<'a> {
         let ids = Vec::from_iter((1..=HEALTHY).map(AccountId));
         let found = store.labels(&ids).await;
         self.must("labels", found, |all| all.contains_key(&OURS));
-        // One by one: what cannot be read is no end of a list.
+        // Pages of one row. An unreadable row must not end a list.
         let found = store.keys(OURS, Some(AccessKeyId(8)), 1).await;
         self.must("keys", found, |all| all.len() == 1);
         let found = store.workloads(OURS, None, 1).await;
@@ -237,7 +237,7 @@ impl<'a> Work<'a> {
             let saved = store.save_receiver(&ours.claimed(NOW)).await;
             self.must("claimed webhook", saved, |is_saved| *is_saved);
         }
-        // Also those that cannot be read: they are stored anew.
+        // A receiver whose row is unreadable can be added again, which replaces the row.
         for n in self.receivers.clone() {
             let entry = central_oauth_domain::audit::AuditEvent::new(
                 central_oauth_domain::audit::AuditKind::ReceiverAltered,

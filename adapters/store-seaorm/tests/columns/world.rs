@@ -1,4 +1,4 @@
-//! A database with eight rows of each kind: seven to be damaged, and one that stays as it is.
+//! A database with eight rows of each kind. The test damages seven of them and leaves one healthy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,19 +28,19 @@ use crate::common::{
     sealed,
 };
 
-/// The number of what stays as it is: an account, its link and its first key, the last of other rows.
+/// The id of the healthy account, its link and its first key, and the number of the healthy row in most other tables.
 pub(crate) const HEALTHY: i64 = 8;
-/// The first of the links that are due.
+/// The number of the first link whose poll is due.
 pub(crate) const FIRST_DUE: u64 = 9;
-/// How many entries the audit log has.
+/// Number of entries in the audit log.
 pub(crate) const ENTRIES: usize = 40;
-/// The identity of all workloads.
+/// The number of the identity that all workloads share.
 pub(crate) const IDENTITY: u64 = 91;
-/// The network of wrong codes.
+/// The number of the network that tries wrong codes.
 pub(crate) const NETWORK: u64 = 92;
 
 pub(crate) struct World {
-    /// Deleted at the end.
+    /// Deletes the files when the test ends.
     _scratch: Scratch,
     pub(crate) store: Arc<SeaOrmStore>,
     /// A connection that bypasses the store.
@@ -72,7 +72,7 @@ impl World {
         world
     }
 
-    /// Returns the columns that are no keys and that can be written.
+    /// Returns all tables with their columns, except primary keys and generated columns.
     pub(crate) async fn columns(&self) -> Vec<(String, String)> {
         let sql = "SELECT m.name AS a, c.name AS b FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c \
                    WHERE m.type = 'table' AND c.hidden = 0 AND c.pk = 0 ORDER BY m.name, c.cid";
@@ -89,7 +89,7 @@ impl World {
         rows.iter().map(pair).collect()
     }
 
-    /// Undoes everything that has happened since the beginning.
+    /// Restores all rows from the template, which is a copy of the filled database.
     pub(crate) async fn restore(&self) {
         self.raw.execute_unprepared(&self.restore).await.unwrap();
     }
@@ -109,14 +109,14 @@ impl World {
         format!("PRAGMA foreign_keys = OFF; BEGIN; {each} COMMIT; PRAGMA foreign_keys = ON")
     }
 
-    /// Returns the rows of a table that are damaged.
+    /// Returns the ids of the rows of a table that the test damages.
     pub(crate) async fn victims(&self, table: &str) -> Vec<i64> {
         let which = match table {
             "device_codes" => "id BETWEEN 9 AND 15",
-            // Those of the first accounts, and further ones of the healthy account.
+            // The keys of the first accounts, and further keys of the healthy account.
             "access_keys" => "id IN (1, 2, 3, 17, 18, 19, 20)",
             "workloads" => "id BETWEEN 25 AND 31",
-            // With the last one.
+            // Includes the last entry.
             "audit_log" => "id > 33",
             _ => "true ORDER BY id LIMIT 7",
         };

@@ -1,4 +1,4 @@
-//! Databases in temporary folders.
+//! Databases for tests, and values to store in them.
 #![allow(dead_code, reason = "the benchmarks use a part of it")]
 #![allow(clippy::unwrap_used, reason = "this is test code")]
 
@@ -46,7 +46,7 @@ impl Scratch {
         DatabaseUrl::file(self.path())
     }
 
-    /// Every file with its content.
+    /// Returns the names and contents of all files.
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let entries = self.folder.path().read_dir().unwrap().map(Result::unwrap);
         let mut files: Vec<_> = entries
@@ -123,7 +123,7 @@ impl OnServer {
         Self { store, database }
     }
 
-    /// As good as a new one, and faster.
+    /// Returns this database without its rows. This is faster than creating a new database.
     pub(crate) fn emptied(&self) -> Self {
         let empty = "TRUNCATE accounts, account_labels, tokens, access_keys, device_codes, revocations, service_keys, replicas, wrong_codes, write_tests, outages, audit_inbox, audit_log, audit_ends, workloads, used_tokens, admin_sessions, webhook_receivers, announced_ends RESTART IDENTITY";
         Cluster::shared().execute(&self.database, empty);
@@ -137,7 +137,8 @@ impl Fixture for OnServer {
     }
 }
 
-/// The minimum number of connections. A call that needs two of a kind at the same time fails.
+/// Settings with two connections, the minimum: one for saves, one for everything else. A call that needs two
+/// connections of one kind at the same time fails.
 pub(crate) const SMALLEST_POOL: PoolSettings = PoolSettings {
     max_connections: 2,
     ..POOL
@@ -166,7 +167,7 @@ fn hash(kind: u8, n: u64) -> KeyedHash {
     KeyedHash::from_bytes(bytes)
 }
 
-/// The MACs of the store's service.
+/// Returns the row MACs of the tests, which use a fixed hash key.
 pub(crate) fn macs() -> &'static RowMacs {
     static MACS: LazyLock<RowMacs> = LazyLock::new(|| vault().row_macs());
     &MACS
@@ -178,7 +179,7 @@ fn vault() -> Vault {
     Vault::unlock(cipher, &hash_key).unwrap()
 }
 
-/// An audit entry without its event.
+/// Returns an audit entry that lacks its event.
 pub(crate) fn audit() -> AuditDraft {
     audit_draft(Actor::Service, NOW)
 }
@@ -187,7 +188,7 @@ pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed::from_bytes(text.as_bytes().to_vec())
 }
 
-/// How many link codes a network gets.
+/// The limit of link codes per network.
 pub(crate) const CODES: CodeLimit = CodeLimit::new(Duration::from_secs(600));
 
 pub(crate) fn new_link(n: u64) -> NewLink {
@@ -234,7 +235,7 @@ pub(crate) async fn authorizing(store: &SeaOrmStore, n: u64) -> Link {
         .unwrap()
 }
 
-/// The person comes back from the provider.
+/// Creates a link whose person has returned from the provider.
 pub(crate) async fn returned(store: &SeaOrmStore, n: u64) -> Link {
     let link = authorizing(store, n).await;
     let poll = PollSchedule::at_once(NOW);
@@ -278,7 +279,7 @@ pub(crate) fn grant(person: &str) -> NewGrant {
     }
 }
 
-/// The response to a refresh of tokens that came with [`grant`].
+/// Returns the response to a refresh of the tokens of [`grant`].
 pub(crate) fn answer(access: &str, refresh: &str) -> RefreshedTokens {
     let NewGrant {
         origin,

@@ -42,10 +42,10 @@ async fn all_is_there_and_opens() {
             ("announced_ends", 1),
         ];
         assert_eq!(rows, expected);
-        // Two per account, two for the link in progress, one for the revocation.
+        // Two values per account, two of the link in progress, and one of the revocation.
         assert_eq!(copied.opened, 9);
         assert_eq!(to.contents().await, from.contents().await);
-        // A service starts on it with the same key.
+        // A service with the same key can start on the copy.
         to.start().await;
     }
 }
@@ -74,7 +74,7 @@ async fn many_rows_are_many_batches() {
     }
 }
 
-/// Records something this often, and gives it its places.
+/// Stores this many audit entries, and gives them their numbers in the log.
 async fn record(store: &SeaOrmStore, vault: &Vault, times: u128) {
     let chain = AuditChain::new(vault.clone());
     let known = store

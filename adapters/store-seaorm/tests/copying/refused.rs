@@ -22,7 +22,7 @@ async fn a_complete_destination_stays_as_it_is() {
             matches!(refused, CopyError::DestinationIsComplete(_)),
             "{refused}"
         );
-        // Even if a service stores its key at the last moment.
+        // `begin` checks this again, because a service may have stored its hash key after the first check.
         let source = CopySource::hold(&from.url, POOL).await.unwrap();
         let destination = to.open().await;
         let refused = SeaOrmCopy::begin(&source, &destination).await.map(drop);
@@ -66,7 +66,8 @@ async fn a_server_that_a_service_is_connected_to_is_in_use() {
     copy(&from, &to).await.unwrap();
 }
 
-/// Its connections may be another user's, and the server does not show what they are for.
+/// If the replica connects as another role, PostgreSQL may hide the details of its sessions. So the copy also checks
+/// when each replica was last seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_replica_was_seen_just_now_is_in_use() {
     let (from, to) = (Place::server().filled().await, Place::file());
@@ -93,7 +94,8 @@ async fn a_pooler_that_keeps_connections_of_a_stopped_service_is_told() {
     let service = SeaOrmStore::open(&pooled.parse().unwrap(), POOL).await;
     let service = service.unwrap();
     service.accounts(None, 1).await.unwrap();
-    // A pooler closes the connection of a client that leaves in the middle, and the transaction ends with a ROLLBACK.
+    // PgBouncer closes the server connection of a client that disconnects inside a transaction. So this waits until the
+    // read's transaction has been rolled back.
     let idle = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name = 'central-oauth' AND state = 'idle'";
     for _ in 0..250 {
@@ -185,7 +187,7 @@ async fn a_wrong_or_a_missing_key_is_found_out_first() {
     );
 }
 
-/// A file in which somebody has deleted accounts with a tool that does not enforce foreign keys.
+/// Somebody has deleted an account with a tool that does not enforce foreign keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_contradicts_itself_is_not_copied() {
     for to in Place::each() {

@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 use super::world::{Place, cipher, copy, interrupted, linked, person, revocation};
 use crate::common::{NOW, POOL, audit, pending, sealed};
 
-/// Changes the source as its service would between two attempts: one token is rotated, one account is deleted, one is
-/// deleted and linked again under another number, and one is new.
+/// Changes the source as its service would between two attempts. Rotates the tokens of `ada`, deletes `bob`, deletes
+/// `eve` and links her again with a new id, and links a new account.
 async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
     let accounts = store.accounts(None, 10).await.unwrap();
     let [ada, bob, eve] = &accounts[..] else {
@@ -52,7 +52,7 @@ async fn time_passes(store: &SeaOrmStore, vault: &Vault) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_destination_becomes_what_the_source_is_now() {
-    // The copy takes one step per table that has rows: it ends before the eleventh step.
+    // Ten tables have rows, and the copy takes one step for each. The eleventh step finds nothing left to copy.
     for steps in [1, 2, 4, 11] {
         let (from, to) = (Place::file().filled().await, Place::server());
         assert_eq!(interrupted(&from, &to, steps).await, steps < 11);
@@ -74,7 +74,7 @@ async fn a_file_is_written_all_or_nothing() {
     assert_eq!(to.contents().await, from.contents().await);
 }
 
-/// Keeps a table of a database locked for longer than a statement of a service may take.
+/// Keeps a table locked for longer than the statement timeout of a service.
 async fn lock_for_long(database: &str, mode: &'static str) -> JoinHandle<String> {
     let (cluster, name) = (Cluster::shared(), database.to_owned());
     let lock = format!("LOCK TABLE accounts IN {mode} MODE; SELECT pg_sleep(5)");
@@ -100,11 +100,11 @@ async fn what_takes_long_takes_its_time() {
     let mut copying = SeaOrmCopy::begin(&source, &destination).await.unwrap();
     let database = to.database.as_ref().unwrap();
 
-    // As counting a large table does.
+    // The lock makes the count take long, as if the table were large.
     let locked = lock_for_long(database, "ACCESS EXCLUSIVE").await;
     copying.counts().await.unwrap();
     locked.await.unwrap();
-    // Rows can be added meanwhile; updating the statistics has to wait.
+    // This lock allows the copy to add rows, but ANALYZE has to wait.
     let locked = lock_for_long(database, "SHARE UPDATE EXCLUSIVE").await;
     while copying.step().await.unwrap().is_some() {}
     locked.await.unwrap();
@@ -127,7 +127,7 @@ async fn no_service_starts_while_something_is_copied() {
     let source = CopySource::hold(&from.url, POOL).await.unwrap();
     let destination = to.open().await;
     let mut copying = SeaOrmCopy::begin(&source, &destination).await.unwrap();
-    // There are no rows yet, and no other pool will create the key.
+    // No rows have been copied yet. Even so, another store cannot create the hash key.
     let store = to.open().await;
     let refused = store.init_hash_key(sealed("new")).await;
     assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
@@ -155,7 +155,7 @@ async fn a_copy_whose_connections_break_cannot_be_completed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_open_is_named_and_the_copy_stays_unfinished() {
     for (damage, column) in [
-        // Sealed, but to another account: it counts as damaged.
+        // A value that was sealed for another account counts as damaged.
         (
             "UPDATE tokens SET refresh_token = (SELECT refresh_token FROM tokens WHERE id = 2) WHERE id = 1",
             "RefreshToken of row 1 of tokens, of account ada at github",

@@ -1,4 +1,4 @@
-//! A store with rows in every table, and destinations for copies.
+//! Sources and destinations of copies.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// One of each kind.
+    /// Returns a database on a server and one in a file.
     pub(crate) fn each() -> [Self; 2] {
         [Self::server(), Self::file()]
     }
@@ -72,21 +72,21 @@ impl Place {
         store
     }
 
-    /// Opens it as a service does.
+    /// Opens the database as a service does.
     pub(crate) async fn start(&self) -> (SeaOrmStore, Vault) {
         let store = self.open().await;
         let vault = unlock(&store, cipher(), &seeded_entropy(3)).await.unwrap();
         (store, vault)
     }
 
-    /// Does something as a service does, and stops.
+    /// Runs `doing` as a service would, and closes the store.
     pub(crate) async fn with(&self, doing: impl AsyncFnOnce(&SeaOrmStore, &Vault)) {
         let (store, vault) = self.start().await;
         doing(&store, &vault).await;
         store.close().await.unwrap();
     }
 
-    /// Fills every table.
+    /// Stores rows in every table that is copied, except the numbered audit log.
     pub(crate) async fn filled(self) -> Self {
         self.with(fill).await;
         self
@@ -118,7 +118,7 @@ pub(crate) fn grant(vault: &Vault, name: &str) -> NewGrant {
     }
 }
 
-/// A link whose person is at the provider.
+/// Creates a link that waits for the person's consent at the provider.
 pub(crate) async fn asked(store: &SeaOrmStore, vault: &Vault, n: u64) -> Link {
     let link = pending(store, n).await;
     let consent = SealedConsent {
@@ -178,7 +178,7 @@ async fn fill(store: &SeaOrmStore, vault: &Vault) {
     pending(store, 4).await;
     asked(store, vault, 5).await;
     assert!(store.store_stray(revocation(vault, 1)).await.unwrap());
-    // A service that was stopped during a refresh.
+    // Leaves a lease behind, like a service that was stopped during a refresh.
     let claimed = store
         .claim_due_refreshes(NOW, Duration::ZERO, LATER, 1, &[])
         .await;
@@ -213,7 +213,7 @@ async fn grant_workload(store: &SeaOrmStore, account: AccountId) {
     created.await.unwrap();
 }
 
-/// Everything that the port returns.
+/// The rows of a store, as its port returns them.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
     accounts: Vec<Account>,
@@ -268,7 +268,7 @@ pub(crate) async fn copy(from: &Place, to: &Place) -> Result<CopyReport, CopyErr
     central_oauth_store_seaorm::copy(&from.url, &to.url, SMALLEST_POOL, cipher(), &mut |_| ()).await
 }
 
-/// Begins to copy and is interrupted after this many steps. Returns whether there were more.
+/// Begins a copy and interrupts it after `steps` steps. Returns false if the last step found nothing left to copy.
 pub(crate) async fn interrupted(from: &Place, to: &Place, steps: usize) -> bool {
     let source = CopySource::hold(&from.url, SMALLEST_POOL).await.unwrap();
     let destination = to.open().await;

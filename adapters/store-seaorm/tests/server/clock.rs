@@ -29,7 +29,7 @@ fn is_right(clock: &DatabaseClock) -> bool {
     now.since(servers).max(servers.since(now)) < SLACK
 }
 
-/// A replica whose machine shows some time.
+/// Opens the store as a replica whose local clock is `machine`.
 async fn replica(url: &str, machine: &FixedClock) -> (SeaOrmStore, Arc<DatabaseClock>) {
     let clock = Arc::new(DatabaseClock::new(Arc::new(machine.clone())));
     let store = SeaOrmStore::open(&url.parse().unwrap(), POOL)
@@ -39,7 +39,7 @@ async fn replica(url: &str, machine: &FixedClock) -> (SeaOrmStore, Arc<DatabaseC
     (store, clock)
 }
 
-/// A database with an account whose tokens are due.
+/// Creates a database with an account whose refresh is due.
 async fn database() -> String {
     let Database { url, name } = Cluster::shared().create_database();
     let store = OnServer::at(&url, name).await.store;
@@ -90,7 +90,7 @@ async fn a_clock_that_falls_behind_keeps_its_lease() {
     let machine = FixedClock::new(servers());
     let (holder, clock) = replica(&url, &machine).await;
     machine.set(servers() - HOUR);
-    // By its own clock the lease would have expired before it began, and nothing would have been due.
+    // With the replica's own clock, the new lease would already have expired by the server's clock.
     holder.next_refresh_at(&[]).await.unwrap();
     assert!(is_right(&clock), "looking for what is due has put it right");
     machine.set(servers() - HOUR - HOUR);
@@ -118,7 +118,7 @@ async fn an_access_token_expires_by_the_servers_clock() {
     assert_eq!(store.expired_accounts(ahead, 10).await.unwrap(), []);
     let expired = store.expire_account(account, ahead, audit()).await;
     assert_eq!(expired.unwrap(), None);
-    // Without the server's clock, a clock that is ahead gives the account up.
+    // Without the server's clock, a replica whose clock is ahead expires the account.
     let expired = ours.expire_account(account, ahead, audit()).await;
     assert_eq!(expired.unwrap(), Some(AccountStatus::RelinkRequired));
     assert_eq!(store.expired_accounts(ahead, 10).await.unwrap(), [account]);
@@ -126,7 +126,7 @@ async fn an_access_token_expires_by_the_servers_clock() {
     assert_eq!(expired.unwrap(), Some(AccountStatus::Active));
 }
 
-/// Due refreshes are left to others for a while, which is measured by the server's clock too.
+/// A replica can leave due refreshes to other replicas for a while. The server's clock measures this period too.
 #[tokio::test]
 async fn what_is_left_for_a_while_is_left_by_the_servers_clock() {
     let url = database().await;

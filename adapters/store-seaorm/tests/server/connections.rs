@@ -1,4 +1,4 @@
-//! Connections that are rejected, cut, or hang.
+//! Connections that are rejected, break or hang.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn a_role_that_may_not_create_tables_is_told_what_it_needs() {
     assert!(!refused.contains(password), "{refused}");
 }
 
-// Otherwise idle connections for reading would use up the limit, and nothing could be saved.
+// If idle connections for reads used up the limit of the role, nothing could be saved.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_may_open_few_connections_can_save() {
     let cluster = Cluster::shared();
@@ -78,8 +78,8 @@ async fn a_role_that_may_open_few_connections_can_save() {
     linked(&store, 1, "person").await;
 }
 
-// Behind a pooler, each read takes a connection. A read that waited for a second one would fail after the timeout, and
-// would keep everybody else waiting until then.
+// Behind a pooler, each read holds a connection. A read that needed a second connection would fail after the timeout,
+// and would block all other reads until then.
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_a_key_without_an_account_takes_one_connection() {
     let cluster = Cluster::shared();
@@ -185,15 +185,15 @@ async fn a_way_on_which_nothing_moves_is_given_up() {
     }
     assert!(began.elapsed() < Duration::from_secs(120), "it is bounded");
 
-    // The old connections still hang; new ones work.
+    // The old connections still hang, but new connections work.
     block.send_replace(false);
     let found = store.account(account.id).await;
     assert_eq!(found.unwrap().unwrap().id, account.id);
     pending(&store, 2).await;
 }
 
-/// The driver waits for a connection whose query was dropped, and such a connection may hang. The only connection for
-/// reads does so here.
+/// When a caller drops a query, the driver waits for the rest of the response before it uses the connection again. In
+/// this test, the only connection for reads hangs at this moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_hang_after_their_callers_have_gone_are_replaced() {
     let cluster = Cluster::shared();
@@ -224,7 +224,7 @@ async fn connections_that_hang_after_their_callers_have_gone_are_replaced() {
     closed.expect("it waits for the connection").unwrap();
 }
 
-/// Each commit waits for a synchronous standby that is gone.
+/// Each commit hangs, because it waits for a synchronous standby that does not exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn write_tests_open_no_connections_without_limit_while_commits_hang() {
     let cluster = Cluster::start();
@@ -241,7 +241,7 @@ async fn write_tests_open_no_connections_without_limit_while_commits_hang() {
         cluster.execute("postgres", "SELECT pg_reload_conf()");
     };
     let test = async || {
-        // The last failure is cached for a moment.
+        // The last failure is cached for a second.
         sleep(Duration::from_secs(1)).await;
         store.test_write(Some(Duration::ZERO)).await
     };

@@ -1,4 +1,4 @@
-//! A connection to a server that hangs.
+//! A proxy that makes connections to a server hang.
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Connecting may take long on a busy machine; hanging connections are detected soon.
+/// Settings that detect a hanging connection soon, but allow a busy machine enough time to connect.
 pub(super) const HURRIED: PoolSettings = PoolSettings {
     max_connections: 4,
     connect_timeout: Duration::from_secs(15),
     statement_timeout: Duration::from_secs(3),
 };
 
-/// A proxy to the server that hangs once it is blocked: it rejects nothing and closes nothing.
+/// Starts a proxy to the server. Returns its port and a switch that blocks it. While the proxy is blocked, it accepts
+/// connections and forwards nothing.
 pub(super) async fn way_to(port: u16) -> (u16, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Transactions that want the same rows at the same time.
+//! Transactions that lock the same rows at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use crate::common::{LATER, NOW, OnServer, answer, audit, grant, linked, sealed};
 
-/// Waits until so many transactions wait for others.
+/// Waits until exactly `count` transactions wait for a lock.
 pub(super) async fn waiting(database: &str, count: &str) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                AND wait_event_type = 'Lock'";
@@ -74,7 +74,7 @@ async fn an_account_and_one_of_its_keys_are_deleted_at_the_same_time() {
     assert!(store.tokens(account).await.unwrap().is_none());
 }
 
-/// An operator's transaction locks a row, and so many callers ask for it that no connection is free.
+/// An operator's transaction locks a row, and so many callers wait for this row that no connection is free.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     let OnServer { store, database } = OnServer::new().await;
@@ -85,7 +85,7 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     let store = Arc::new(store.unwrap());
     let other = sea_orm::Database::connect(url).await.unwrap();
     let held = other.begin().await.unwrap();
-    // A write test would fail, so it succeeds only because none is needed.
+    // A write test would fail because of the second lock. `test_write` succeeds below, because no test is needed.
     for lock in ["SELECT id FROM tokens FOR UPDATE", "LOCK TABLE write_tests"] {
         held.execute_unprepared(lock).await.unwrap();
     }
@@ -94,7 +94,7 @@ async fn a_locked_row_and_a_full_pool_are_no_failure_of_the_database() {
     for n in 0..8 {
         let store = Arc::clone(&store);
         callers.spawn(async move {
-            // Some wait for the row behind others, and then for the row itself.
+            // Some callers first wait behind another caller, and then for the operator's transaction.
             sleep(Duration::from_millis(500) * n).await;
             let seen = LeaseVersion(0);
             let claimed = store.claim_refresh(account, seen, NOW, LATER).await;

@@ -204,7 +204,7 @@ async fn recorded_after(
     (recorded, store.tokens(account.id).await.unwrap().unwrap())
 }
 
-/// With a file the tokens are read again for every result, so it shows the expected result.
+/// On SQLite, the tokens are always read again before a result is saved. So SQLite shows the expected result.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_is_saved_at_once_comes_to_the_same_as_one_of_rows_that_were_read_again() {
     let (on_server, on_disk) = (OnServer::new().await, OnDisk::new().await);

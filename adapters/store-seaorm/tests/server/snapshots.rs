@@ -1,4 +1,4 @@
-//! A key and what it gives access to are read from one snapshot, although the link of the key may be completed at any time.
+//! A key, its link and its account are read from one snapshot, even if the link is completed during the read.
 
 use std::sync::Arc;
 
@@ -13,24 +13,24 @@ use sea_orm::{ConnectionTrait, TransactionTrait};
 use super::locks::waiting;
 use crate::common::{NOW, OnServer, audit, authorizing, grant, key, macs};
 
-/// The hash of [`WORKLOAD`].
+/// The identity hash of the workload in [`WORKLOAD`].
 const IDENTITY: KeyedHash = KeyedHash::from_bytes([9; 32]);
-/// Has a workload use the key.
+/// Inserts a workload that uses the key.
 const WORKLOAD: &str = "INSERT INTO workloads (id, identity, workload, issuer, claims, mac) \
     SELECT id, decode(repeat('09', 32), 'hex'), 'nightly', 'https://issuer.example', '', decode(repeat('09', 32), 'hex') \
     FROM access_keys";
 
-/// Remembers the rows before and after the link is completed.
+/// Statements that save the changing columns `BEFORE` and `AFTER` the link is completed.
 const BEFORE: &str = "CREATE TABLE before AS SELECT mac FROM access_keys";
 const AFTER: &str = "CREATE TABLE after AS SELECT k.account_id, k.mac, d.ended_at \
     FROM access_keys k JOIN device_codes d ON d.access_key_id = k.id";
-/// What completing a link changes, undone and done.
+/// Statements that revert the completion of the link, and that apply it again.
 const UNDO: &str = "UPDATE access_keys SET account_id = NULL, mac = before.mac FROM before; \
     UPDATE device_codes SET state = 'pending', account_id = NULL, ended_at = NULL";
 const REDO: &str = "UPDATE access_keys SET account_id = after.account_id, mac = after.mac FROM after; \
     UPDATE device_codes SET state = 'linked', account_id = after.account_id, ended_at = after.ended_at FROM after";
 
-/// A store with the completed link of a workload.
+/// Creates a store with the completed link of a workload.
 async fn completed() -> OnServer {
     let server = OnServer::new().await;
     let link = authorizing(&server.store, 1).await;
@@ -45,7 +45,7 @@ async fn completed() -> OnServer {
     server
 }
 
-/// The reads of a key.
+/// A call that reads a key.
 #[derive(Debug, Clone, Copy)]
 enum Read {
     Key,
@@ -64,7 +64,8 @@ async fn read(store: &SeaOrmStore, what: Read) -> KeyHolder {
     }
 }
 
-/// Reads the key while its link is completed: after every statement that does not need `table`, and before the others.
+/// Reads the key while its link is completed. The first statement of the read that needs `table` waits for a lock, and
+/// the link is completed during this wait.
 async fn read_during_completion(server: &OnServer, table: &str, what: Read) -> KeyHolder {
     let OnServer { store, database } = server;
     Cluster::shared().execute(database, UNDO);

@@ -1,4 +1,4 @@
-//! The modes of `sslmode`.
+//! The values of `sslmode`.
 
 use central_oauth_store_seaorm::SeaOrmStore;
 use central_oauth_test_postgres::{Cluster, Database, Tls};
@@ -14,7 +14,7 @@ async fn opens(url: &str) -> Result<(), String> {
     store.migrate_up().await.map_err(|error| error.to_string())
 }
 
-/// The same server under a name that is not in its certificate.
+/// Returns a URL of the same server with an address that is not in its certificate.
 async fn elsewhere(cluster: &Cluster, url: &str) -> String {
     let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -51,12 +51,12 @@ async fn a_server_is_known_by_its_certificate() {
     opens(&format!("{url}?sslmode=require")).await.unwrap();
 
     opens(&format!("{url}?sslmode=disable")).await.unwrap_err();
-    // It is not signed by a public authority.
+    // No public certificate authority has signed the certificate.
     for public in ["sslmode=verify-full", "sslrootcert=system"] {
         let refused = opens(&format!("{url}?{public}")).await.unwrap_err();
         assert!(refused.contains("invalid peer certificate"), "{refused}");
     }
-    // It is the certificate of another host.
+    // The certificate is not valid for this address.
     is_refused_elsewhere(&cluster, &verified).await;
     opens(&elsewhere(&cluster, &format!("{url}?sslmode=require")).await)
         .await
@@ -73,7 +73,7 @@ async fn no_mode_protects_from_less_than_libpq_does_under_its_name() {
     for mode in ["verify-ca", "require"] {
         let verified = format!("{url}?sslmode={mode}&{root}");
         opens(&verified).await.unwrap();
-        // Anybody may have a certificate of a trusted authority: it must be this host's.
+        // Anybody can get a certificate from a trusted authority, so the certificate must be valid for this host.
         is_refused_elsewhere(&cluster, &verified).await;
     }
     opens(&format!("{url}?sslmode=verify-ca"))

@@ -219,7 +219,9 @@ fn within_limit(max_connections: u32, allowed: u32) -> u32 {
 }
 
 /// Begins a transaction. If the future of a `BEGIN` is dropped, sqlx 0.9.0 returns the connection to the pool while it
-/// is inside a transaction (launchbadge/sqlx issue 4385). [`Transaction::begin`] never drops this future.
+/// is inside a transaction (launchbadge/sqlx issue 4385). Later statements on this connection would never be committed.
+/// So `BEGIN` runs in a task of its own, which continues after the response timeout. A transaction that begins too late
+/// is rolled back.
 async fn try_to_begin(
     pool: &Arc<Pool>,
     health: Option<Arc<WriteHealth>>,
@@ -229,7 +231,8 @@ async fn try_to_begin(
     // BEGIN first waits for a free connection.
     let first = response_timeout.clone().with_connecting();
     let span = span(DbBackend::Postgres, "BEGIN");
-    let begin = async move { traced(span, with_timeout(Some(&first), connections.begin())).await };
+    let begin = in_a_task(async move { connections.begin().await });
+    let begin = async move { traced(span, with_timeout(Some(&first), begin)).await };
     let origin = Origin::Server(response_timeout.clone());
     let txn = Transaction::begin(origin, health, begin).await?;
     let txn = txn.with_turn(turn.take());

@@ -1,9 +1,11 @@
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use central_oauth_test_postgres::{Cluster, PgBouncer};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, pause, sleep};
 
 use super::*;
@@ -181,6 +183,83 @@ async fn a_save_is_completed_by_a_connection_that_opens_after_the_timeout() {
         sleep(Duration::from_millis(100)).await;
     }
     panic!("the connection was discarded before it was open");
+}
+
+/// Forwards connections to the server on `port`. Holds the first `BEGIN` back for this long. Returns its own port.
+async fn slow_to_begin(port: u16, delay: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("no port");
+    let own_port = listener.local_addr().expect("no address").port();
+    let has_delayed = Arc::new(AtomicBool::new(false));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let has_delayed = Arc::clone(&has_delayed);
+            tokio::spawn(async move {
+                let server = TcpStream::connect(("127.0.0.1", port)).await?;
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(async move { copy(&mut from_server, &mut to_client).await });
+                let mut sent = [0; 4096];
+                loop {
+                    let length = from_client.read(&mut sent).await?;
+                    let sent = &sent[..length];
+                    let begins = sent.windows(5).any(|word| word == b"BEGIN");
+                    if begins && !has_delayed.swap(true, Ordering::Relaxed) {
+                        sleep(delay).await;
+                    }
+                    if sent.is_empty() {
+                        return to_server.shutdown().await;
+                    }
+                    to_server.write_all(sent).await?;
+                }
+            });
+        }
+    });
+    own_port
+}
+
+#[tokio::test]
+async fn a_transaction_that_begins_too_late_stays_open_on_no_connection() {
+    let cluster = Cluster::shared();
+    let database = cluster.create_database();
+    cluster.execute(&database.name, "CREATE TABLE saved (n int)");
+    let port = slow_to_begin(
+        cluster.port(),
+        FIRST_SAVE_TIMEOUT + Duration::from_millis(500),
+    )
+    .await;
+    let url = database
+        .url
+        .replace(&format!(":{}/", cluster.port()), &format!(":{port}/"));
+    let server = open(&url).await;
+    let save = |sql: &'static str| Statement::from_string(DbBackend::Postgres, sql);
+
+    let begin = server.begin(Purpose::Save);
+    // The server answers others meanwhile, so its connections are kept.
+    let others = async {
+        for _ in 0..15 {
+            server
+                .save_at_once(save("SELECT 1"))
+                .await
+                .expect("no answer");
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let generation = server.saving.current().1.generation;
+    let (begun, ()) = tokio::join!(begin, others);
+    assert!(begun.is_err(), "it began in time");
+    assert_eq!(server.saving.current().1.generation, generation);
+    // Each connection saves a row.
+    let slow = "INSERT INTO saved SELECT 1 FROM pg_sleep(0.3)";
+    let mut saves = JoinSet::new();
+    for _ in 0..server.saving.most() {
+        let server = Arc::clone(&server);
+        saves.spawn(async move { server.save_at_once(save(slow)).await.map(drop) });
+    }
+    for saved in saves.join_all().await {
+        saved.expect("not saved");
+    }
+    let stored = cluster.execute(&database.name, "SELECT count(*) FROM saved");
+    assert_eq!(stored.trim(), server.saving.most().to_string());
 }
 
 /// A client that disconnects drops the future of its request.

@@ -8,7 +8,7 @@ use central_oauth_domain::lock::lock;
 
 use sea_orm::sqlx::PgPool;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::time::Instant;
 
 use crate::error::is_busy;
@@ -165,7 +165,9 @@ impl Pool {
     ) -> Result<T, DbErr> {
         let mut current = lock(&self.current);
         match answer {
-            Err(DbErr::ConnectionAcquire(_)) if current.answered_at < Some(asked_at) => {
+            Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+                if current.answered_at < Some(asked_at) =>
+            {
                 if current.generation == generation {
                     self.replace(&mut current);
                 }

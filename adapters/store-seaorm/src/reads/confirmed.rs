@@ -14,8 +14,8 @@ pub(crate) struct ConfirmedRows {
 }
 
 impl ConfirmedRows {
-    /// Maximum number of rows. It is reached only if nobody writes for long.
-    const MOST: usize = 50_000;
+    /// Maximum number of rows: as many as the token cache has. It is reached only if nobody writes for long.
+    const MOST: usize = 20_000;
 
     /// Returns the rows in `seen` that may have changed since they were confirmed. `state` is the state of the file now,
     /// if it is known.

@@ -224,6 +224,17 @@ async fn connections_that_hang_after_their_callers_have_gone_are_replaced() {
     closed.expect("it waits for the connection").unwrap();
 }
 
+#[tokio::test]
+async fn a_closed_store_does_not_connect_again() {
+    let OnServer { store, .. } = OnServer::new().await;
+    let account = linked(&store, 1, "ada").await.id;
+    store.close().await.unwrap();
+    for _ in 0..3 {
+        let failed = store.account(account).await.unwrap_err();
+        assert!(matches!(failed, StoreError::Unavailable(_)), "{failed:?}");
+    }
+}
+
 /// Each commit hangs, because it waits for a synchronous standby that does not exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn write_tests_open_no_connections_without_limit_while_commits_hang() {

@@ -91,7 +91,7 @@ impl MemoryStore {
         self.lock().guesses_to_refuse = times;
     }
 
-    /// Fails the next `times` attempts to delete an account.
+    /// Fails the next `times` attempts to delete an account or expired keys.
     pub fn refuse_deletions(&self, times: u32) {
         self.lock().deletions_to_refuse = times;
     }

@@ -146,11 +146,12 @@ async fn no_valid_key_is_deleted_while_the_clock_is_ahead() {
     let right = stage.clock.now();
     stage.clock.set(right + 365 * DAY);
     let (_told, stop) = watch::channel(false);
-    stage.store.refuse_deletions(1);
-    for is_purged in [false, true, true] {
+    stage.store.refuse_audit_reads(1);
+    assert!(!purge(&stage.services, &stop).await);
+    for _ in 0..2 {
         stage.due_link().await;
         stage.services.audit.store(true).await.unwrap();
-        assert_eq!(purge(&stage.services, &stop).await, is_purged);
+        assert!(purge(&stage.services, &stop).await);
     }
     let keys = stage.store.keys(account, None, 10).await.unwrap();
     assert_eq!(keys.len(), 1);

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State};
+use super::{MemoryStore, State, refuse};
 use crate::audit::{
     AuditChain, AuditContent, AuditEnds, AuditEntry, AuditFilter, AuditNumber, AuditPosition,
     AuditReference, SignedEntry,
@@ -90,7 +90,9 @@ impl AuditStore for MemoryStore {
     }
 
     async fn audit_ends(&self) -> Result<Option<AuditEnds>, StoreError> {
-        Ok(self.lock().audit.ends.clone())
+        let mut state = self.lock();
+        refuse(&mut state.audit_reads_to_refuse)?;
+        Ok(state.audit.ends.clone())
     }
 
     async fn purge_entries(

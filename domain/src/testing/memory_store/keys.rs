@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{MemoryStore, State, refuse};
+use super::{MemoryStore, State};
 use crate::audit::{AuditDraft, AuditEvent};
 use crate::clock_step::last_use;
 use crate::grant::{
@@ -93,7 +93,6 @@ impl KeyStore for MemoryStore {
         audit: AuditDraft,
     ) -> Result<u64, StoreError> {
         let mut state = self.lock();
-        refuse(&mut state.deletions_to_refuse)?;
         let State { keys, links, .. } = &mut *state;
         let expired = keys.values().filter_map(|key| {
             let record = &key.record;

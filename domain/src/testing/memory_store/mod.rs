@@ -68,6 +68,7 @@ struct State {
     recordings_to_refuse: u32,
     guesses_to_refuse: u32,
     deletions_to_refuse: u32,
+    audit_reads_to_refuse: u32,
     is_silent: bool,
     is_full: bool,
     is_damaged: bool,
@@ -91,9 +92,14 @@ impl MemoryStore {
         self.lock().guesses_to_refuse = times;
     }
 
-    /// Fails the next `times` attempts to delete an account or expired keys.
+    /// Fails the next `times` attempts to delete an account.
     pub fn refuse_deletions(&self, times: u32) {
         self.lock().deletions_to_refuse = times;
+    }
+
+    /// Fails the next `times` attempts to read the ends of the audit log.
+    pub fn refuse_audit_reads(&self, times: u32) {
+        self.lock().audit_reads_to_refuse = times;
     }
 
     /// Stops or resumes answering the readiness check.

@@ -7,7 +7,6 @@ use central_oauth_domain::ports::{Consent, ConsentHandle, ConsentRequest, Prompt
 use central_oauth_domain::secret::{CallbackQuery, ConsentUri, IdToken, PendingCallback};
 use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
@@ -204,7 +203,7 @@ pub(crate) fn read(
     dialect: &Dialect,
 ) -> Result<CallbackResponse, ProviderError> {
     let fields = Fields::of_form(callback.expose());
-    check_issuer(fields.get("iss").and_then(Value::as_str), server)?;
+    check_issuer(fields.text("iss"), server)?;
     // Some servers send all parameters, with `error` empty in a success.
     if fields.says_error() {
         return read_error(&fields, dialect);

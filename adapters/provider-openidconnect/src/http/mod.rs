@@ -33,7 +33,8 @@ use std::time::Duration;
 use central_oauth_domain::Timestamp;
 use central_oauth_domain::ports::{Clock, ProviderError};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+    HeaderValue,
 };
 use reqwest::{Method, RequestBuilder, Response};
 use tokio::time::Instant;
@@ -177,6 +178,10 @@ impl Http {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             let body = TimelyBody::new(body, deadline, Arc::clone(&self.clock));
             builder = builder.body(reqwest::Body::wrap(body));
+        } else if request.method == Method::POST {
+            // hyper sends no length for an empty body, and some servers reject such a request with 411 (RFC 9110
+            // section 8.6, seanmonstar/reqwest issue 838).
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Ok(builder.headers(headers))
     }

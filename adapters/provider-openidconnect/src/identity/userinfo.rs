@@ -64,14 +64,16 @@ fn has_id(fields: &Fields, quirks: &IdentityQuirks) -> bool {
 
 /// Returns the members of a success. A 401 or 403 rejects the access token for good (RFC 6750 section 3.1), unless it
 /// reports a rate limit by `Retry-After` or by the number of remaining requests (GitHub, "Rate limits for the REST
-/// API").
+/// API"). A page with a 403 comes from a firewall, not from the API.
 fn accepted(answer: ProviderResponse) -> Result<Fields, ProviderError> {
     let is_no = matches!(
         answer.status,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
     );
     let is_limit = is_used_up(&answer.headers, "x-ratelimit-remaining");
-    if is_no && (is_limit || answer.retry_after.is_some()) {
+    let is_firewall =
+        answer.is_challenge() || answer.status == StatusCode::FORBIDDEN && answer.is_page();
+    if is_no && (is_limit || is_firewall || answer.retry_after.is_some()) {
         return Err(answer.unavailable());
     }
     if is_no {

@@ -96,7 +96,9 @@ impl OpenIdConnectProvider {
             return Ok(true);
         };
         match self.ask_userinfo(url, token, deadline).await {
-            Err(ProviderError::Refused { .. }) => Ok(false),
+            Err(ProviderError::Refused { code, .. }) if code == ProviderError::INVALID_TOKEN => {
+                Ok(false)
+            }
             Err(error @ ProviderError::Unavailable { .. }) => Err(error),
             // Any other response counts as acceptance of the token, also one that cannot be parsed.
             _ => Ok(true),

@@ -238,7 +238,9 @@ async fn the_answer_must_come_from_the_right_server() {
         (announced.clone(), "right", "granted"),
         (announced.clone(), "wrong", "refused issuer_mismatch"),
         (announced.clone(), "slash", "refused issuer_mismatch"),
-        (announced, "", "refused issuer_missing"),
+        (announced.clone(), "", "refused issuer_missing"),
+        (announced, "empty", "refused issuer_missing"),
+        (json!({}), "empty", "granted"),
         (json!({}), "right", "granted"),
         (json!({}), "wrong", "refused issuer_mismatch"),
         (json!({}), "", "granted"),
@@ -248,6 +250,7 @@ async fn the_answer_must_come_from_the_right_server() {
             "right" => format!("&iss={}", stub.base),
             "slash" => format!("&iss={}/", stub.base),
             "wrong" => "&iss=https://evil.example.com".to_owned(),
+            "empty" => "&iss=".to_owned(),
             _ => String::new(),
         };
         let outcome = round_trip(for_access(&stub.base), &format!("{CALLBACK}{named}")).await;

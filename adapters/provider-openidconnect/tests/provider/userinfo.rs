@@ -101,6 +101,16 @@ async fn no_userinfo_endpoint() {
     assert_eq!(subject.identify(None).await, Ok(Identity::Unknown));
 }
 
+// RFC 9110 section 8.6: a POST without a body states its length.
+#[tokio::test]
+async fn a_post_without_a_body_states_its_length() {
+    let stub = Stub::saying(200, "application/json", r#"{"sub": "ada"}"#).await;
+    let mut settings = plain(&stub.base);
+    settings.quirks.identity.post = true;
+    Subject::new(settings).identify(None).await.unwrap();
+    stub.last(|seen| assert_eq!(seen.header("content-length"), "0"));
+}
+
 // RFC 6750 section 3.1 requires the code `invalid_token`. GitHub sends `{"message": "Bad credentials"}`.
 #[tokio::test]
 async fn a_token_that_is_not_accepted() {
@@ -124,7 +134,12 @@ async fn a_token_that_is_not_accepted() {
         }
         let stub = Stub::saying(status, "text/html", "<html>").await;
         let error = error_of(Subject::plain(&stub.base).identify(None).await);
-        assert_eq!(kind(&error), ("refused", "invalid_token"));
+        let expected = match status {
+            401 => ("refused", "invalid_token"),
+            // The page of a firewall.
+            _ => ("unavailable", ""),
+        };
+        assert_eq!(kind(&error), expected);
     }
 }
 
